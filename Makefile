@@ -1,0 +1,82 @@
+# Everything that one does with this checkout; `make help` lists it.
+# `demo` needs Python >= 3.11 with venv, and make.  `test` installs the rest on Debian and Ubuntu.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+# pytest and the servers write here; an inherited Python path would mix in other people's modules.
+unexport PYTHONPATH PYTHONHOME
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A folder of its own: what a real cutover keeps in var/ is not the demo's to remove or to sign in to.
+DEMO := $(or $(CUTOVER_VAR),var/demo)
+EVERYTHING := .[mysql,test]
+# Each candidate is tried out: a name on PATH may be a shim that leads nowhere.
+FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))" \
+	2>/dev/null && command -v "$$python" && break; done
+PYTHON ?= $(shell $(FIND_PYTHON))
+
+# What the demo writes, by name: demo-reset removes nothing else.
+DEMO_FILES := $(foreach name,source dest control huey, \
+	$(foreach end,.sqlite3 .sqlite3-wal .sqlite3-shm .sqlite3-journal,$(name)$(end))) \
+	secret_key
+
+define install
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python >= 3.11 with venv was found. On Debian or Ubuntu:" >&2; \
+		echo "    apt-get install python3-venv" >&2; \
+		echo "or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing the Python packages into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--constraint constraints.txt --editable "$(1)" </dev/null
+	@touch $@
+endef
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/.installed ## serve the dashboard with sample data; PORT=8000 DEMO_ROWS=300000
+	@CUTOVER_VAR="$(DEMO)" exec $(BIN)/python -m dashboard.demo.serve
+
+.PHONY: demo-reset
+demo-reset: demo-clean demo ## remove the sample data, then as `demo`
+
+.PHONY: demo-clean
+demo-clean: ## remove the files that the demo made, and nothing else
+	@rm -f -- $(addprefix "$(DEMO)"/,$(DEMO_FILES))
+
+.PHONY: test
+test: packages lint types imports unit ## install everything, run every check and all tests
+
+.PHONY: packages
+packages: ## install the system packages that the tests need (root or sudo; Debian, Ubuntu)
+	@PYTHON="$(PYTHON)" .ci/packages
+
+.PHONY: lint
+lint: $(VENV)/.installed-test ## style and likely bugs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(VENV)/.installed-test ## type annotations
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: $(VENV)/.installed-test ## which module may import which
+	$(BIN)/lint-imports --verbose
+
+.PHONY: unit
+unit: $(VENV)/.installed-test ## the tests, on private servers; ARGS="-k audit" for some of them
+	$(BIN)/pytest $(ARGS)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(call install,.)
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt
+	$(call install,$(EVERYTHING))
+	@touch $(VENV)/.installed

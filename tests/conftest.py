@@ -1,0 +1,216 @@
+"""What every test may ask for: databases, servers, commands, a browser and three people."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test.utils import setup_databases, teardown_databases
+
+from tests.servers import Servers, program
+from tests.settings import VARIABLES
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from pytest_django.plugin import DjangoDbBlocker
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MakeDatabase = Callable[[str], str]
+RunManage = Callable[..., "subprocess.CompletedProcess[str]"]
+
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    # Nothing but the loopback can even be looked up.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Only the control database is Django's to prepare: tests make the other two themselves."""
+    with django_db_blocker.unblock():
+        databases = setup_databases(verbosity=0, interactive=False, aliases={"default": None})
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(databases, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Private PostgreSQL, MariaDB and Redis servers, each started when it is first needed."""
+    with Servers() as running:
+        yield running
+
+
+@pytest.fixture
+def make_database(
+    servers: Servers, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[MakeDatabase]:
+    """`make_database("postgresql" | "mysql" | "sqlite")`: the URL of a fresh, empty database.
+
+    The databases are dropped after the test.  Connections of Django's are allowed meanwhile, since
+    these databases are not among those that pytest-django guards.
+    """
+    with django_db_blocker.unblock(), ExitStack() as dropping:
+
+        def make(vendor: str) -> str:
+            if vendor == "sqlite":
+                path = tmp_path / f"cutover_{secrets.token_hex(4)}.sqlite3"
+                path.touch()
+                return f"sqlite:///{path}"
+            url, drop = servers.create_database(vendor)
+            dropping.callback(drop)
+            return url
+
+        yield make
+
+
+@pytest.fixture
+def postgres_url(make_database: MakeDatabase) -> str:
+    return make_database("postgresql")
+
+
+@pytest.fixture
+def mysql_url(make_database: MakeDatabase) -> str:
+    return make_database("mysql")
+
+
+@pytest.fixture
+def sqlite_url(make_database: MakeDatabase) -> str:
+    return make_database("sqlite")
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> Iterator[str]:
+    """A Redis database that was empty, and is emptied again."""
+    server = servers.url("redis").rpartition("/")[0]
+    for number in range(16):
+        with closing(redis.Redis.from_url(f"{server}/{number}")) as client:
+            if client.dbsize() == 0:
+                yield f"{server}/{number}"
+                client.flushdb()
+                return
+    raise RuntimeError("TEST_REDIS_URL: none of its databases 0 to 15 is empty.")
+
+
+# Commands
+
+
+@pytest.fixture
+def run_manage(tmp_path: Path) -> RunManage:
+    """`run_manage(env, *arguments)`: manage.py in a process of its own; never raises by itself.
+
+    The process sees of the dashboard's settings only what `env` says, and keeps what it writes
+    (secret key, queue, control database) in the test's own folder.
+    """
+    (var := tmp_path / "var").mkdir(exist_ok=True)
+
+    def run(
+        env: Mapping[str, str], *arguments: str, timeout: float = 120, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        inherited["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+        return subprocess.run(  # noqa: S603  # our own command line
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**inherited, "CUTOVER_VAR": str(var), **env},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+# People
+
+
+def _user(name: str, *, staff: bool, permissions: tuple[str, ...] = ()) -> User:
+    user = get_user_model().objects.create_user(name, password=name, is_staff=staff)
+    found = Permission.objects.filter(
+        content_type__app_label="migrations_ui", codename__in=permissions
+    )
+    assert len(found) == len(permissions)
+    user.user_permissions.set(found)
+    return user
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Staff; may look, copy and wipe."""
+    return _user("alice", staff=True, permissions=("view_run", "copy_run", "wipe_destination"))
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Staff; may look."""
+    return _user("bob", staff=True, permissions=("view_run",))
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """Signed in, but not staff."""
+    return _user("charlie", staff=False)
+
+
+# The browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for all tests, which can reach nothing but this machine."""
+    from playwright.sync_api import sync_playwright
+
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright keeps an event loop in this thread, which Django takes for async code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        chromium = shutil.which("chromium-browser") or program("chromium", "chromium")
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page; an uncaught script error or a policy violation on it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(15_000)
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            complaints.append(message.text)
+
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", listen)
+    yield tab
+    context.close()
+    assert complaints == []
