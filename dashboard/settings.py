@@ -1,0 +1,160 @@
+"""Settings, read from the environment; see "Settings" in README.md for every variable."""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from dashboard import environment, host
+from migrations_ui.engine.databases import access
+
+# Named so that they don't meet the host's: its models may read its BASE_DIR.
+CUTOVER_DIR = Path(__file__).resolve().parent.parent
+CUTOVER_VAR = Path(os.environ.get("CUTOVER_VAR", CUTOVER_DIR / "var"))
+
+# The host project: whose data is moved.  The demo application stands in for it by default.
+
+HOST_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "dashboard.demo",
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "auth.User"
+STORAGES: dict[str, Any] = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
+_host_database: dict[str, Any] | None = None
+
+if HOST_SETTINGS := os.environ.get("HOST_SETTINGS", ""):
+    _host = host.load(HOST_SETTINGS)
+    globals().update(host.model_settings(_host))
+    HOST_APPS = list(_host.INSTALLED_APPS)
+    _host_database = deepcopy(getattr(_host, "DATABASES", {}).get("default"))
+
+# Three databases.  `source` is opened read-only by the connection itself; the engine opens its own
+# connections from ENDPOINTS, so that a reverse run can exchange the two.
+
+_source = environment.database("SOURCE_DATABASE_URL") or _host_database
+_dest = environment.database("DEST_DATABASE_URL")
+if not _source or not _dest:
+    raise ImproperlyConfigured(
+        f"{'DEST' if _source else 'SOURCE'}_DATABASE_URL is not set. Say where the data is with "
+        "SOURCE_DATABASE_URL (or HOST_SETTINGS) and where it goes with DEST_DATABASE_URL, as "
+        f"{environment.FORMS}; or try the sample with `make demo`."
+    )
+ENDPOINTS = {"source": access.endpoint(_source), "dest": access.endpoint(_dest)}
+DATABASES = {
+    "default": access.control(
+        environment.database("CONTROL_DATABASE_URL", f"sqlite:///{CUTOVER_VAR}/control.sqlite3")
+        or {}
+    ),
+    "source": access.read_only(ENDPOINTS["source"]),
+    "dest": ENDPOINTS["dest"],
+}
+DATABASE_ROUTERS = ["dashboard.routers.ThreeDatabases"]
+
+# The site.
+
+SECRET_KEY = environment.secret_key(CUTOVER_VAR / "secret_key")
+DEBUG = environment.boolean("DEBUG", default=False)
+ALLOWED_HOSTS = environment.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = environment.strings("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = host.installed_apps(
+    HOST_APPS,
+    [
+        "dashboard.apps.DashboardConfig",
+        "migrations_ui",
+        "django.contrib.admin.apps.SimpleAdminConfig",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.humanize",
+        "django.contrib.messages",
+        "django.contrib.sessions",
+        "django.contrib.staticfiles",
+        "django_htmx",
+        "huey.contrib.djhuey",
+    ],
+)
+HOST_APP_NAMES = {host.app_name(entry) for entry in HOST_APPS}
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.middleware.english",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "dashboard.urls"
+WSGI_APPLICATION = "dashboard.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "dashboard.templating.OwnTemplates",
+        "DIRS": [CUTOVER_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "dashboard.templating.OwnForms"
+AUTHENTICATION_BACKENDS = ["dashboard.operators.OperatorBackend"]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "overview"
+USE_THOUSAND_SEPARATOR = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [CUTOVER_DIR / "static"]
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+WHITENOISE_USE_FINDERS = True
+
+HUEY = environment.huey(CUTOVER_VAR / "huey.sqlite3")
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME = "cutover_session"
+CSRF_COOKIE_NAME = "cutover_csrf"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"migrations_ui": {"level": "INFO"}, "huey": {"level": "INFO"}},
+}

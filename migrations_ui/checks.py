@@ -1,0 +1,82 @@
+"""System checks: mistakes in the settings that Django finds before anything is touched.
+
+They compare what is configured, without connecting; whether two databases are physically the same
+is asked again, of the servers themselves, before every run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from migrations_ui.engine.databases.access import Config, vendor
+
+LOOPBACK = {"", "localhost", "127.0.0.1", "::1", "[::1]"}
+PORTS = {"postgresql": "5432", "mysql": "3306"}
+
+
+@register
+def queue_is_not_immediate(**kwargs: Any) -> list[CheckMessage]:
+    if not settings.HUEY.get("immediate", settings.DEBUG):
+        return []
+    return [
+        Error(
+            "huey would run every copy inside a web request.",
+            hint='Set "immediate" to False in HUEY, and run a worker: manage.py run_huey.',
+            id="migrations_ui.E001",
+        )
+    ]
+
+
+@register
+def control_database_is_neither_side(**kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"The control database is also the {words}, by its configuration.",
+            hint="Give CONTROL_DATABASE_URL a database of its own, or leave it out for SQLite.",
+            id="migrations_ui.E002",
+        )
+        for side, words in (("source", "source"), ("dest", "destination"))
+        if place(settings.DATABASES["default"]) == place(settings.ENDPOINTS[side])
+    ]
+
+
+@register
+def source_is_not_destination(**kwargs: Any) -> list[CheckMessage]:
+    """A warning: the destination may be migrated like that, but every run refuses."""
+    if place(settings.ENDPOINTS["source"]) != place(settings.ENDPOINTS["dest"]):
+        return []
+    return [
+        Warning(
+            "Source and destination are the same database, by their configuration.",
+            hint="Correct SOURCE_DATABASE_URL or DEST_DATABASE_URL. No run can start like this.",
+            id="migrations_ui.W001",
+        )
+    ]
+
+
+@register
+def debug_stays_at_home(**kwargs: Any) -> list[CheckMessage]:
+    strangers = sorted(set(settings.ALLOWED_HOSTS) - LOOPBACK)
+    if not settings.DEBUG or not strangers:
+        return []
+    return [
+        Warning(
+            f"DEBUG is on, and pages may be asked for as {', '.join(strangers)}.",
+            hint="Error pages then show settings and rows to whoever sees them: set DEBUG=0.",
+            id="migrations_ui.W002",
+        )
+    ]
+
+
+def place(config: Config) -> tuple[str, ...]:
+    """Where a configuration leads, in a form that can be compared."""
+    kind = vendor(config)
+    if kind == "sqlite":
+        return kind, os.path.realpath(config["NAME"])
+    host = str(config.get("HOST") or "")
+    port = str(config.get("PORT") or PORTS[kind])
+    return kind, "" if host in LOOPBACK else host, port, str(config["NAME"])

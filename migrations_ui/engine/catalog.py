@@ -1,0 +1,149 @@
+"""Which tables there are, and in which order: concrete managed models and through tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, Model
+
+# `migrate` makes rows in these; everything else refers to them.
+FIRST = ("contenttypes.ContentType", "auth.Permission", "auth.Group")
+
+SESSIONS = "Sessions are left out: after the cutover everyone signs in again."
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A model's table, as the models describe it."""
+
+    label: str
+    app_label: str
+    app_name: str
+    name: str
+    model: type[Model]
+    names: tuple[str, ...]  # the table's full name, as Django may have spelt it
+    fields: tuple[Field, ...]
+    references: frozenset[str]  # labels of the tables that its foreign keys lead to
+    left_out: str = ""  # why it isn't copied unless it is asked for by name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return tuple(str(field.column) for field in self.model._meta.pk_fields)
+
+    @property
+    def auto_column(self) -> str | None:
+        """The column whose values the database hands out."""
+        field = self.model._meta.auto_field
+        return str(field.column) if field is not None and field in self.fields else None
+
+
+def tables(app_names: Collection[str]) -> list[Table]:
+    """All tables of the apps with these package names, what is referenced before what refers."""
+    found = {
+        model._meta.label: make_table(model)
+        for model in apps.get_models(include_auto_created=True)
+        if is_copied(model, app_names)
+    }
+    return list(in_order(found))
+
+
+def is_copied(model: type[Model], app_names: Collection[str]) -> bool:
+    """Whether the model has a table of its own that the host's migrations make."""
+    options = model._meta
+    return bool(
+        options.managed
+        and not options.proxy
+        and not options.swapped
+        and not options.abstract
+        and options.app_config is not None
+        and options.app_config.name in app_names
+    )
+
+
+def make_table(model: type[Model]) -> Table:
+    """Describe a model's table."""
+    options = model._meta
+    fields = tuple(options.local_concrete_fields)
+    return Table(
+        label=options.label,
+        app_label=options.app_label,
+        app_name=str(options.app_config.verbose_name) if options.app_config else options.app_label,
+        name=readable_name(model),
+        model=model,
+        names=possible_names(model),
+        fields=fields,
+        references=frozenset(
+            field.related_model._meta.concrete_model._meta.label
+            for field in fields
+            if field.is_relation and field.related_model
+        ),
+        left_out=SESSIONS if issubclass(model, AbstractBaseSession) else "",
+    )
+
+
+def readable_name(model: type[Model]) -> str:
+    """ "Users", or "Users: groups" for a through table that Django made."""
+    options = model._meta
+    if not options.auto_created:
+        return capitalised(str(options.verbose_name_plural))
+    owner = options.auto_created._meta
+    field = options.object_name.removeprefix(f"{owner.object_name}_").replace("_", " ")
+    return f"{capitalised(str(owner.verbose_name_plural))}: {field}"
+
+
+def capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def possible_names(model: type[Model]) -> tuple[str, ...]:
+    """The table's name, and its full name where Django may have shortened it.
+
+    Django shortens a name that it makes up to what the *default* connection takes, which need not
+    be the limit of the database that holds the table.
+    """
+    options = model._meta
+    names = [options.db_table]
+    if options.auto_created:
+        owner = options.auto_created._meta
+        field_name = options.object_name.removeprefix(f"{owner.object_name}_")
+        try:
+            field = owner.get_field(field_name)
+            names.append(f"{owner.db_table.strip(chr(34))}_{field.name}")
+        except FieldDoesNotExist:
+            pass
+    else:
+        names.append(f"{options.app_label}_{options.model_name}")
+    return tuple(dict.fromkeys(names))
+
+
+def in_order(found: dict[str, Table]) -> Iterator[Table]:
+    """Depth first over the references; a cycle is entered where it is met first."""
+    seen: set[str] = set()
+    starts = [label for label in FIRST if label in found] + list(found)
+    for start in starts:
+        stack = [(start, iter(sorted(found[start].references)))] if start not in seen else []
+        seen.add(start)
+        while stack:
+            label, references = stack[-1]
+            following = next((r for r in references if r in found and r not in seen), None)
+            if following is None:
+                stack.pop()
+                yield found[label]
+            else:
+                seen.add(following)
+                stack.append((following, iter(sorted(found[following].references))))
+
+
+def referring(chosen: Collection[str], everything: Iterable[Table]) -> dict[str, list[str]]:
+    """For each chosen label, the labels outside the choice that refer to it."""
+    reach: dict[str, list[str]] = {}
+    for table in everything:
+        if table.label not in chosen:
+            for label in table.references & set(chosen):
+                reach.setdefault(label, []).append(table.label)
+    return reach

@@ -1,0 +1,111 @@
+"""What a connection may do, decided in its configuration and enforced by the server itself.
+
+These functions are pure: they take a Django database configuration and return another one.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+Config = dict[str, Any]
+
+# Seconds after which an unreachable server is an error instead of a page that hangs.
+CONNECT_TIMEOUT = 5
+# Seconds that a SQLite connection waits for another one's write.
+BUSY_TIMEOUT = 20
+
+VENDORS = {
+    "postgresql": "postgresql",
+    "postgis": "postgresql",
+    "mysql": "mysql",
+    "sqlite3": "sqlite",
+    "spatialite": "sqlite",
+}
+
+
+def vendor(config: Config) -> str:
+    """The vendor of a configuration, as Django's `connection.vendor` spells it."""
+    engine = str(config.get("ENGINE", ""))
+    try:
+        return VENDORS[engine.rpartition(".")[2]]
+    except KeyError:
+        raise ImproperlyConfigured(
+            f"The database engine {engine!r} is not one that Cutover can read. It moves data "
+            "between PostgreSQL, MySQL/MariaDB and SQLite."
+        ) from None
+
+
+def endpoint(config: Config) -> Config:
+    """The configuration of a source or destination: short connections, time limits, no pooling."""
+    options = dict(config.get("OPTIONS") or {})
+    kind = vendor(config)
+    if kind == "sqlite":
+        options.setdefault("timeout", BUSY_TIMEOUT)
+    else:
+        options.setdefault("connect_timeout", CONNECT_TIMEOUT)
+    if kind == "postgresql":
+        options.pop("pool", None)
+    return config | {
+        "NAME": _absolute(config["NAME"]) if kind == "sqlite" else str(config["NAME"]),
+        "OPTIONS": options,
+        "ATOMIC_REQUESTS": False,
+        "AUTOCOMMIT": True,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": False,
+    }
+
+
+def control(config: Config) -> Config:
+    """The control database: in SQLite, readers don't block the writer and writers wait."""
+    if vendor(config) != "sqlite":
+        return config
+    name = _absolute(config["NAME"])
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    options = {
+        "timeout": BUSY_TIMEOUT,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    }
+    return config | {"NAME": name, "OPTIONS": options | (config.get("OPTIONS") or {})}
+
+
+def read_only(config: Config) -> Config:
+    """The same database, on a connection that cannot write to it."""
+    options = dict(config["OPTIONS"])
+    kind = vendor(config)
+    if kind == "postgresql":
+        flags = f"{options.get('options', '')} -c default_transaction_read_only=on"
+        options["options"] = flags.strip()
+    elif kind == "mysql":
+        before = options.get("init_command")
+        statement = "SET SESSION TRANSACTION READ ONLY"
+        options["init_command"] = f"{before}; {statement}" if before else statement
+    else:
+        return config | {"NAME": sqlite_uri(config["NAME"], "ro"), "OPTIONS": options | {"uri": True}}
+    return config | {"OPTIONS": options}
+
+
+def existing_only(config: Config) -> Config:
+    """The same database, where SQLite must not create the file when it is missing."""
+    if vendor(config) != "sqlite":
+        return config
+    options = config["OPTIONS"] | {"uri": True}
+    return config | {"NAME": sqlite_uri(config["NAME"], "rw"), "OPTIONS": options}
+
+
+def sqlite_uri(path: str, mode: str) -> str:
+    """SQLite's URI for a file: `mode` is "ro", or "rw" (which does not create the file)."""
+    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode={mode}"
+
+
+def _absolute(name: object) -> str:
+    text = str(name)
+    if ":memory:" in text or text.startswith("file:"):
+        raise ImproperlyConfigured(
+            f"The SQLite database {text!r} is not a plain file. Give the path of a file."
+        )
+    return os.path.abspath(text)

@@ -1,0 +1,493 @@
+"""MySQL and MariaDB: a streamed SELECT that the server formats, LOAD DATA LOCAL from a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import MySQLdb
+import MySQLdb.cursors
+
+from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import read_only as read_only_config
+from migrations_ui.engine.databases.base import Column, ForeignKey, Sequence_, Server, TypedColumn
+from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
+from migrations_ui.engine.kinds import ESCAPES, NULL, Kind, escape
+
+MINIMUM_VERSIONS = {"MySQL": (8, 0), "MariaDB": (10, 5)}
+
+STORAGES = {
+    "tinyint": Kind.INTEGER,
+    "smallint": Kind.INTEGER,
+    "mediumint": Kind.INTEGER,
+    "int": Kind.INTEGER,
+    "bigint": Kind.INTEGER,
+    "year": Kind.INTEGER,
+    "bit": Kind.INTEGER,
+    "decimal": Kind.DECIMAL,
+    "float": Kind.FLOAT,
+    "double": Kind.FLOAT,
+    "char": Kind.TEXT,
+    "varchar": Kind.TEXT,
+    "tinytext": Kind.TEXT,
+    "text": Kind.TEXT,
+    "mediumtext": Kind.TEXT,
+    "longtext": Kind.TEXT,
+    "enum": Kind.TEXT,
+    "set": Kind.TEXT,
+    "binary": Kind.BINARY,
+    "varbinary": Kind.BINARY,
+    "tinyblob": Kind.BINARY,
+    "blob": Kind.BINARY,
+    "mediumblob": Kind.BINARY,
+    "longblob": Kind.BINARY,
+    "date": Kind.DATE,
+    "time": Kind.TIME,
+    "datetime": Kind.DATETIME,
+    "timestamp": Kind.DATETIME,
+    "json": Kind.JSON,
+    "uuid": Kind.UUID,
+    "inet4": Kind.IP,
+    "inet6": Kind.IP,
+}
+LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
+
+# Options of Django's configuration that are not the driver's.
+DJANGO_OPTIONS = {"isolation_level", "init_command", "charset", "sql_mode", "use_unicode", "conv"}
+
+# Functions give NULL, with a mere warning, when their result exceeds max_allowed_packet: rows with
+# long values are formatted here instead of by the server, well before that can happen.
+SERVER_FORMATS_UP_TO = 1_000_000
+LEAST_PACKET = 1 << 20
+ROWS_AT_ONCE = 2_000
+# Seconds that either end may wait for the other.
+NET_TIMEOUT = 8 * 3600
+
+LOADING_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
+
+AT_ROW = re.compile(r" at row (\d+)$")
+FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
+
+
+class Database(base.Database):
+    """A MySQL or MariaDB database."""
+
+    vendor = "mysql"
+    quote_mark = "`"
+    max_name_length = 64
+    driver_error = MySQLdb.Error
+    begin = "START TRANSACTION"
+
+    def connect(self) -> Any:
+        return self._connect()
+
+    def _connect(self, **extra: Any) -> Any:
+        config = read_only_config(self.config) if self.read_only else self.config
+        options = {k: v for k, v in config["OPTIONS"].items() if k not in DJANGO_OPTIONS}
+        host = str(config.get("HOST") or "")
+        given = {
+            "database": config["NAME"],
+            "user": config.get("USER"),
+            "password": config.get("PASSWORD"),
+            "unix_socket" if host.startswith("/") else "host": host,
+            "port": int(config.get("PORT") or 0),
+        }
+        try:
+            connection = MySQLdb.connect(
+                **options,
+                **{name: value for name, value in given.items() if value},
+                charset="utf8mb4",
+                local_infile=0 if self.read_only else 1,
+                autocommit=True,
+                **extra,
+            )
+            self._prepare_session(connection, config["OPTIONS"].get("init_command", ""))
+        except MySQLdb.Error as error:
+            raise Unreachable(unreachable(self.config, error)) from error
+        return connection
+
+    def _prepare_session(self, connection: Any, init_command: str) -> None:
+        """Values are formatted the same way whatever the server's settings are."""
+        cursor = connection.cursor()
+        if self.read_only:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+        elif init_command and "READ ONLY" not in init_command.upper():
+            cursor.execute(init_command)
+        cursor.execute("SET NAMES utf8mb4")
+        cursor.execute(
+            f"SET SESSION sql_mode='', time_zone='+00:00', net_write_timeout={NET_TIMEOUT},"
+            f" net_read_timeout={NET_TIMEOUT}, wait_timeout={NET_TIMEOUT},"
+            " lock_wait_timeout=30, innodb_lock_wait_timeout=30, sql_notes=1"
+        )
+
+    # -- Facts ------------------------------------------------------------------------------------
+
+    def server(self) -> Server:
+        ((version, name, host, port, folder),) = self.query(
+            "SELECT VERSION(), DATABASE(), @@hostname, @@port, @@datadir"
+        )
+        product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
+        number = version.partition("-")[0]
+        parts = tuple(int(part) for part in number.split(".") if part.isdigit())
+        if parts < MINIMUM_VERSIONS[product]:
+            least = ".".join(str(part) for part in MINIMUM_VERSIONS[product])
+            raise Unreachable(f"{product} {number} is too old; Cutover needs {least} or newer.")
+        return Server(
+            vendor=self.vendor,
+            product=f"{product} {number}",
+            version=parts,
+            name=name,
+            host=f"{self.config.get('HOST') or 'localhost'}:{self.config.get('PORT') or port}",
+            identity=f"mysql:{host}:{port}:{folder}:{name}",
+        )
+
+    def estimates(self) -> dict[str, int | None]:
+        return {
+            name: None if rows is None else int(rows)
+            for name, rows in self.query(
+                "SELECT table_name, table_rows FROM information_schema.tables "
+                "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+            )
+        }
+
+    def columns(self, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
+        found: dict[str, dict[str, Column]] = {}
+        for table, *facts in self._about_tables(
+            "SELECT table_name, column_name, data_type, column_type, is_nullable = 'YES',"
+            " extra, numeric_precision, numeric_scale, datetime_precision,"
+            " character_maximum_length, character_set_name, column_default IS NOT NULL "
+            "FROM information_schema.columns WHERE table_schema = DATABASE() "
+            "AND table_name IN ({}) ORDER BY table_name, ordinal_position",
+            tables,
+        ):
+            column = make_column(*facts)
+            found.setdefault(table, {})[column.name] = column
+        return found
+
+    def foreign_keys(self, tables: Iterable[str]) -> list[ForeignKey]:
+        grouped: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+        for table, name, column, parent, parent_column in self._about_tables(
+            "SELECT table_name, constraint_name, column_name, referenced_table_name,"
+            " referenced_column_name FROM information_schema.key_column_usage "
+            "WHERE table_schema = DATABASE() AND referenced_table_schema = DATABASE() "
+            "AND (table_name IN ({0}) OR referenced_table_name IN ({0})) "
+            "ORDER BY table_name, constraint_name, ordinal_position",
+            tables,
+        ):
+            grouped.setdefault((table, name, parent), []).append((column, parent_column))
+        return [
+            ForeignKey(table, name, tuple(c for c, _ in pairs), parent, tuple(p for _, p in pairs))
+            for (table, name, parent), pairs in grouped.items()
+        ]
+
+    def sequences(self, tables: Iterable[str]) -> dict[str, Sequence_]:
+        # MySQL 8 answers from statistics that may be a day old unless it is told not to.
+        if not self.query("SELECT VERSION() LIKE '%mariadb%'")[0][0]:
+            self.execute("SET SESSION information_schema_stats_expiry = 0")
+        return {
+            table: Sequence_(column, int(next_value or 1))
+            for table, column, next_value in self._about_tables(
+                "SELECT t.table_name, column_name, t.auto_increment "
+                "FROM information_schema.tables t JOIN information_schema.columns c "
+                "ON c.table_schema = t.table_schema AND c.table_name = t.table_name "
+                "WHERE t.table_schema = DATABASE() AND extra LIKE '%%auto_increment%%' "
+                "AND t.table_name IN ({})",
+                tables,
+            )
+        }
+
+    def _about_tables(self, sql: str, tables: Iterable[str]) -> list[tuple[Any, ...]]:
+        """Rows of a query whose `{}` stand for the list of tables."""
+        names = list(tables)
+        if not names:
+            return []
+        marks = ", ".join(["%s"] * len(names))
+        lists = max(sql.count("{}"), sql.count("{0}"))
+        return self.query(sql.format(marks), names * lists)
+
+    # -- Changing the destination -----------------------------------------------------------------
+
+    def prepare_load(self) -> None:
+        # unique_checks stays on: without it MariaDB's bulk insert loses rows and reports success.
+        self.execute(f"SET SESSION sql_mode='{LOADING_MODE}', foreign_key_checks=0")
+
+    def wipe(self, tables: Sequence[str]) -> None:
+        for table in tables:
+            self.execute(f"TRUNCATE TABLE {self.quote(table)}")
+
+    def set_next_key(self, table: str, column: str, value: int) -> None:
+        self.execute(f"ALTER TABLE {self.quote(table)} AUTO_INCREMENT = {int(value)}")
+
+    # -- Rows -------------------------------------------------------------------------------------
+
+    def read(self, table: str, columns: Sequence[TypedColumn], write: base.Write) -> None:
+        packet = int(self.query("SELECT @@max_allowed_packet")[0][0])
+        if packet < LEAST_PACKET:
+            raise ServerError(
+                f"{self.label}: max_allowed_packet is {packet:,} bytes; set it to at least "
+                f"{LEAST_PACKET:,}, or the server drops values that it can't format."
+            )
+        limit = min(SERVER_FORMATS_UP_TO, packet // 16)
+        sql = f"SELECT {self.row_expression(columns, limit)} FROM {self.quote(table)}"
+        connection = self._connect(conv={}, use_unicode=False)
+        with self.errors_of(sql):
+            try:
+                cursor = connection.cursor(MySQLdb.cursors.SSCursor)
+                cursor.execute(sql)
+                while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                    write(block(rows))
+            finally:
+                connection.close()
+
+    def row_expression(self, columns: Sequence[TypedColumn], limit: int) -> str:
+        """SQL for a whole canonical row, then for its values where they exceed `limit` bytes.
+
+        The first column is NULL exactly where the others are to be used.
+        """
+        values = [self.expression(column) for column in columns]
+        names = [self.quote(column.column.name) for column in columns]
+        escaped = [
+            f"IFNULL({self.escaped(value) if is_text(column) else value}, '\\\\N')"
+            for value, column in zip(values, columns, strict=True)
+        ]
+        row = f"CONCAT_WS('\\t', {', '.join(escaped)})"
+        long = [
+            f"IFNULL(LENGTH({name}), 0)"
+            for name, column in zip(names, columns, strict=True)
+            if column.column.type in LONG_TYPES
+        ]
+        if not long:
+            return row
+        fits = f"{' + '.join(long)} <= {limit}"
+        pieces = [
+            f"IF({fits}, NULL, {name if is_binary(column) else value})"
+            for name, value, column in zip(names, values, columns, strict=True)
+        ]
+        hexed = "".join("1" if is_binary(column) else "0" for column in columns)
+        return f"IF({fits}, {row}, NULL), '{hexed}', {', '.join(pieces)}"
+
+    def expression(self, column: TypedColumn) -> str:
+        """SQL for the column's canonical text, not escaped."""
+        kind, facts = column
+        name = self.quote(facts.name)
+        if kind is Kind.BINARY:
+            return f"LOWER(HEX({name}))"
+        if kind is Kind.UUID and facts.storage is Kind.UUID:
+            return f"REPLACE({name}, '-', '')"
+        if kind is Kind.UUID:
+            return f"LOWER(REPLACE({name}, '-', ''))"
+        if kind in (Kind.DATETIME, Kind.TIME) and (facts.precision or 0) < 6:
+            dot = "" if facts.precision else "."
+            return f"CONCAT({name}, '{dot}{'0' * (6 - (facts.precision or 0))}')"
+        if facts.type == "float":
+            return f"CAST({name} AS DOUBLE)"  # a bare FLOAT is printed with six digits
+        if facts.type.startswith("bit"):
+            return f"{name} + 0"
+        if facts.type == "json":
+            return f"CONVERT({name} USING utf8mb4)"
+        if facts.charset not in ("", "utf8mb4", "utf8mb3", "utf8", "ascii"):
+            return f"CONVERT({name} USING utf8mb4)"
+        return name
+
+    @staticmethod
+    def escaped(expression: str) -> str:
+        """SQL that escapes a text; as bytes, because a search in characters takes twice as long."""
+        sql = f"CAST({expression} AS BINARY)"
+        for plain, escaped in ESCAPES.items():
+            sql = f"REPLACE({sql}, {literal(plain)}, {literal(escaped)})"
+        return sql
+
+    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+        if self.loads_from_file:
+            self._load_data(table, columns, rows)
+        else:
+            self._insert(table, columns, rows)
+
+    @property
+    def loads_from_file(self) -> bool:
+        """Whether the server takes LOAD DATA LOCAL; else rows go by INSERT, which is slower."""
+        if not hasattr(self, "_local_infile"):
+            self._local_infile = bool(self.query("SELECT @@local_infile")[0][0])
+        return self._local_infile
+
+    def _load_data(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+        targets, settings = load_targets(columns, self.quote)
+        read_end, write_end = os.pipe()
+        feeder = threading.Thread(target=feed, args=(write_end, rows), daemon=True)
+        sql = (
+            f"LOAD DATA LOCAL INFILE '/dev/fd/{read_end}' INTO TABLE {self.quote(table)} "
+            "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' "
+            f"LINES TERMINATED BY '\\n' ({', '.join(targets)})"
+        )
+        if settings:
+            sql += f" SET {', '.join(settings)}"
+        feeder.start()
+        try:
+            with self.errors_of(sql):
+                cursor = self.connection.cursor()
+                cursor.execute(sql)
+                loaded, warnings = cursor.rowcount, self.connection.warning_count()
+        finally:
+            os.close(read_end)  # a feeder that still writes gets EPIPE and ends
+            feeder.join()
+        if warnings:
+            raise self._refusal()
+        if loaded != (sent := rows.count(b"\n")):
+            raise RowRefused(f"The server says that it took {loaded:,} of {sent:,} rows.")
+
+    def _refusal(self) -> RowRefused:
+        """LOAD DATA turns errors into warnings even in strict mode; the first one says enough."""
+        for _level, _code, message in self.query("SHOW WARNINGS LIMIT 1"):
+            return refusal(message)
+        return RowRefused("The server counts warnings but shows none.")
+
+    def _insert(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+        """The same by INSERT, in statements that fit the server's packet."""
+        names = self.quoted(column.column.name for column in columns)
+        head = f"INSERT INTO {self.quote(table)} ({names}) VALUES ".encode()
+        form = b"(" + b",".join(insert_form(column) for column in columns) + b")"
+        limit = int(self.query("SELECT @@max_allowed_packet")[0][0]) - len(head) - 1024
+        values: list[bytes] = []
+        size = sent = 0
+        for line in rows.split(b"\n")[:-1]:
+            value = form % tuple(line.replace(b"'", b"\\'").split(b"\t"))
+            value = value.replace(b"'\\N'", b"NULL")
+            if values and size + len(value) > min(limit, 1 << 20):
+                self._insert_statement(head, values, sent)
+                sent += len(values)
+                values, size = [], 0
+            values.append(value)
+            size += len(value) + 1
+        if values:
+            self._insert_statement(head, values, sent)
+
+    def _insert_statement(self, head: bytes, values: list[bytes], before: int) -> None:
+        try:
+            cursor = self.connection.cursor()
+            cursor.execute(head + b",".join(values))
+        except MySQLdb.Error as error:
+            raise refusal(str(error.args[-1]), before) from error
+        if self.connection.warning_count():
+            raise self._refusal()
+        if cursor.rowcount != len(values):
+            raise RowRefused(f"The server took {cursor.rowcount:,} of {len(values):,} rows.")
+
+
+def is_text(column: TypedColumn) -> bool:
+    """Whether the value may hold characters that a canonical row escapes."""
+    return column.kind in (Kind.TEXT, Kind.JSON, Kind.IP, Kind.NATIVE)
+
+
+def is_binary(column: TypedColumn) -> bool:
+    return column.kind is Kind.BINARY
+
+
+def literal(value: bytes) -> str:
+    """A string literal of a few ASCII characters, whatever they are."""
+    return f"x'{value.hex()}'"
+
+
+def block(rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
+    """Rows of `row_expression` as canonical rows."""
+    lines = [row[0] if row[0] is not None else formatted(row) for row in rows]
+    return b"\n".join(lines) + b"\n"
+
+
+def formatted(row: tuple[bytes | None, ...]) -> bytes:
+    """A row that the server did not format, because it is too large."""
+    _, hexed, *values = row
+    assert hexed is not None
+    return b"\t".join(
+        NULL if value is None else value.hex().encode() if flag == 0x31 else escape(value)
+        for flag, value in zip(hexed, values, strict=True)
+    )
+
+
+def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str], list[str]]:
+    """The column list of LOAD DATA, and its SET clause for values that need a function."""
+    targets, settings = [], []
+    for index, (kind, column) in enumerate(columns):
+        name = quote(column.name)
+        if kind is Kind.BINARY:
+            targets.append(f"@c{index}")
+            settings.append(f"{name} = UNHEX(@c{index})")
+        elif column.type.startswith("bit"):
+            targets.append(f"@c{index}")
+            settings.append(f"{name} = CAST(@c{index} AS UNSIGNED)")
+        else:
+            targets.append(name)
+    return targets, settings
+
+
+def insert_form(column: TypedColumn) -> bytes:
+    """The form of a column's value in INSERT."""
+    if column.kind is Kind.BINARY:
+        return b"UNHEX('%b')"
+    if column.column.type.startswith("bit"):
+        return b"CAST('%b' AS UNSIGNED)"
+    return b"'%b'"
+
+
+def feed(write_end: int, rows: bytes) -> None:
+    """Write the rows into the pipe; a reader that has gone away tells its own story."""
+    with os.fdopen(write_end, "wb", buffering=0) as pipe:
+        view = memoryview(rows)
+        try:
+            while view:
+                view = view[pipe.write(view) :]
+        except BrokenPipeError:
+            pass
+
+
+def refusal(message: str, before: int = 0) -> RowRefused:
+    """The server's refusal: its message, with the row counted in the batch and the column."""
+    row, column = AT_ROW.search(message), FOR_COLUMN.search(message)
+    return RowRefused(
+        message,
+        line=before + int(row[1]) if row else None,
+        column=(column[1] or column[2]) if column else "",
+    )
+
+
+def make_column(
+    name: str,
+    data_type: str,
+    column_type: str,
+    nullable: int,
+    extra: str,
+    precision: int | None,
+    scale: int | None,
+    fraction: int | None,
+    length: int | None,
+    charset: str | None,
+    has_default: int,
+) -> Column:
+    """A row of information_schema.columns as a column."""
+    storage = STORAGES.get(data_type)
+    return Column(
+        name=name,
+        type=data_type if data_type != "bit" else column_type,
+        storage=storage,
+        nullable=bool(nullable),
+        generated="GENERATED" in extra.upper() and "DEFAULT_GENERATED" not in extra.upper(),
+        precision=fraction if storage in (Kind.DATETIME, Kind.TIME) else precision,
+        scale=scale if storage is Kind.DECIMAL else None,
+        length=length,
+        charset=charset or "",
+        has_default=bool(has_default),
+    )
+
+
+def unreachable(config: dict[str, Any], error: Exception) -> str:
+    """Why the server can't be reached, in its own words but without a credential."""
+    where = f"{config.get('HOST') or 'localhost'}:{config.get('PORT') or 3306}"
+    message = str(error.args[-1]) if error.args else type(error).__name__
+    if password := config.get("PASSWORD"):
+        message = message.replace(str(password), "***")
+    return (
+        f"MySQL database {config['NAME']} at {where} can't be reached: {message}. "
+        "Check that the server runs, the address and the credentials."
+    )

@@ -1,0 +1,249 @@
+"""How a table's columns on the source meet those on the destination."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.backends.utils import truncate_name
+from django.db.models import Field
+
+from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.databases.base import Column, Database, TypedColumn
+from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.kinds import Kind, common_kind
+
+T = TypeVar("T")
+
+# The limits by which Django or a server may have shortened a name: PostgreSQL, MySQL, Oracle.
+LIMITS = (63, 64, 30)
+
+
+@dataclass(frozen=True)
+class CopiedColumn:
+    """A column that both databases have, and the kind in which its values cross."""
+
+    kind: Kind
+    source: Column
+    dest: Column
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A table that can be copied: its names on both sides and the columns that cross."""
+
+    table: Table
+    source_name: str
+    dest_name: str
+    columns: tuple[CopiedColumn, ...]
+
+    @property
+    def label(self) -> str:
+        return self.table.label
+
+    @property
+    def source_columns(self) -> list[TypedColumn]:
+        return [TypedColumn(column.kind, column.source) for column in self.columns]
+
+    @property
+    def dest_columns(self) -> list[TypedColumn]:
+        return [TypedColumn(column.kind, column.dest) for column in self.columns]
+
+    @property
+    def key_positions(self) -> list[int]:
+        """Where the primary key's columns stand in a canonical row."""
+        names = [column.dest.name.lower() for column in self.columns]
+        return [names.index(key.lower()) for key in self.table.key if key.lower() in names]
+
+
+def physical_name(names: Iterable[str], existing: Collection[str], folds: bool) -> str | None:
+    """Which of the existing names is meant, however it was shortened or folded."""
+    candidates = [
+        candidate
+        for name in names
+        for candidate in (name, *(truncate_name(name, limit) for limit in LIMITS), cut(name))
+    ]
+    for candidate in candidates:
+        if candidate in existing:
+            return candidate
+    if folds:
+        folded = {name.lower(): name for name in existing}
+        for candidate in candidates:
+            if candidate.lower() in folded:
+                return folded[candidate.lower()]
+    return None
+
+
+def cut(name: str) -> str:
+    """A name as PostgreSQL itself shortens it: to 63 bytes."""
+    return name.encode()[:63].decode(errors="ignore")
+
+
+def lookup(found: Mapping[str, T], name: str, folds: bool) -> T | None:
+    """The entry of that name, however it was shortened or folded."""
+    existing = physical_name([name], found.keys(), folds)
+    return None if existing is None else found[existing]
+
+
+def layouts(
+    tables: Sequence[Table], source: Database, dest: Database
+) -> tuple[list[Layout], list[Finding]]:
+    """The layouts of the tables that can be copied, and what is wrong with the others."""
+    findings: list[Finding] = []
+    on_source = names_on(source, tables)
+    on_dest = names_on(dest, tables)
+    source_columns = source.columns(on_source.values())
+    dest_columns = dest.columns(on_dest.values())
+    found = []
+    for table in tables:
+        if missing := list(missing_table(table, on_source, on_dest)):
+            findings += missing
+            continue
+        source_name, dest_name = on_source[table.label], on_dest[table.label]
+        matching = Matching(table, dest_name, source_columns[source_name], dest_columns[dest_name])
+        matching.run(source, dest)
+        findings += matching.findings
+        found.append(Layout(table, source_name, dest_name, tuple(matching.columns)))
+    return found, findings
+
+
+def names_on(database: Database, tables: Iterable[Table]) -> dict[str, str]:
+    """The tables' names in this database, by label; a table that is missing is left out."""
+    existing = database.estimates().keys()
+    names = {
+        table.label: physical_name(table.names, existing, database.folds_names) for table in tables
+    }
+    return {label: name for label, name in names.items() if name is not None}
+
+
+def missing_table(
+    table: Table, on_source: Mapping[str, str], on_dest: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Say on which side the table is missing."""
+    for side, names, remedy in (
+        ("source", on_source, "Check that this is the right database and the right version of the code."),
+        ("destination", on_dest, "Run `manage.py migrate --database dest`."),
+    ):
+        if table.label not in names:
+            yield Finding(
+                code=f"table-missing-{side}",
+                severity=Severity.BLOCKER,
+                label=table.label,
+                table=table.names[0],
+                message=f"The table {table.names[0]} is missing in the {side}.",
+                remedy=f"{remedy} Or leave {table.label} out of the selection.",
+            )
+
+
+class Matching:
+    """The columns of one table, matched by name: first the model's, then what both have besides."""
+
+    def __init__(
+        self, table: Table, name: str, source: Mapping[str, Column], dest: Mapping[str, Column]
+    ) -> None:
+        self.table = table
+        self.name = name
+        self.source = dict(source)
+        self.dest = dict(dest)
+        self.columns: list[CopiedColumn] = []
+        self.findings: list[Finding] = []
+
+    def run(self, source: Database, dest: Database) -> None:
+        """Match every column; what is left over on one side is a finding."""
+        for field in self.table.fields:
+            there = lookup(self.source, str(field.column), source.folds_names)
+            here = lookup(self.dest, str(field.column), dest.folds_names)
+            self.match(str(field.column), there, here, field)
+        for name, there in list(self.source.items()):
+            here = lookup(self.dest, name, dest.folds_names)
+            if here is not None:
+                self.match(name, there, here, None)
+        self.left_over()
+
+    def match(self, name: str, source: Column | None, dest: Column | None, field: Field | None) -> None:
+        """Take one column off both sides."""
+        if source is not None:
+            del self.source[source.name]
+        if dest is not None:
+            del self.dest[dest.name]
+        if dest is not None and dest.generated:
+            return  # the destination computes it
+        if source is None or dest is None:
+            self.missing(name, "source" if source is None else "destination")
+            return
+        if (kind := column_kind(source, dest, field)) is None:
+            self.unknown(source, dest)
+            return
+        self.columns.append(CopiedColumn(kind, source, dest))
+
+    def missing(self, name: str, side: str) -> None:
+        self.find(
+            f"column-missing-{side}",
+            Severity.BLOCKER,
+            name,
+            f"The model has a column {name}, which is missing in the {side}.",
+            "Apply the missing migrations there"
+            + (" (`manage.py migrate --database dest`)." if side == "destination" else "."),
+        )
+
+    def unknown(self, source: Column, dest: Column) -> None:
+        self.find(
+            "type-unknown",
+            Severity.BLOCKER,
+            source.name,
+            f"The column {source.name} is {source.type} in the source and {dest.type} in the "
+            "destination; values don't cross between these types.",
+            "Change the field so that both databases store it alike, or leave the table out.",
+        )
+
+    def left_over(self) -> None:
+        """Columns that one side has alone and that no model knows."""
+        for column in self.source.values():
+            if not column.generated:
+                self.find(
+                    "column-extra-source",
+                    Severity.WARNING,
+                    column.name,
+                    f"The source has a column {column.name} that neither the model nor the "
+                    "destination has; its values are not copied.",
+                    "If they are still needed, add the column to the model and the destination.",
+                )
+        for column in self.dest.values():
+            if not (column.generated or column.nullable or column.has_default):
+                self.find(
+                    "column-extra-destination",
+                    Severity.BLOCKER,
+                    column.name,
+                    f"The destination has a column {column.name} that takes no NULL, has no "
+                    "default, and is missing in the source.",
+                    "Drop the column, give it a default, or apply the missing migrations.",
+                )
+
+    def find(self, code: str, severity: Severity, column: str, message: str, remedy: str) -> None:
+        self.findings.append(
+            Finding(
+                code=code,
+                severity=severity,
+                label=self.table.label,
+                table=self.name,
+                column=column,
+                message=message,
+                remedy=remedy,
+            )
+        )
+
+
+def column_kind(source: Column, dest: Column, field: Field | None) -> Kind | None:
+    """The kind in which the column crosses; a type of one vendor's own crosses to itself only."""
+    kind = common_kind(source.storage, dest.storage, internal_type(field))
+    if kind is None and source.storage is None and source.type == dest.type:
+        return Kind.NATIVE
+    return kind
+
+
+def internal_type(field: Field | None) -> str:
+    """The internal type of a field, or of the field that its foreign keys end at."""
+    while field is not None and field.is_relation and getattr(field, "target_field", None):
+        field = field.target_field
+    return field.get_internal_type() if field is not None else ""

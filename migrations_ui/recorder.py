@@ -1,0 +1,149 @@
+"""The engine's listener that writes a run's progress into the control tables."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from migrations_ui.engine.databases.base import ForeignKey
+from migrations_ui.engine.errors import Cancelled
+from migrations_ui.engine.layout import Layout
+from migrations_ui.models import DroppedConstraint, Event, Run, TableCopy
+
+# Seconds between two writes of the progress, and over which the rate is taken.
+TICK = 0.5
+RATE_WINDOW = 10.0
+
+
+class Ticker(threading.Thread):
+    """Calls `tick` every half second, and once more at the end, from a thread of its own.
+
+    A thread, because a heartbeat must not stop while a server works on one long statement.
+    """
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        super().__init__(name="ticker", daemon=True)
+        self._tick = tick
+        self._stop_asked = threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not self._stop_asked.wait(TICK):
+                self._tick()
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Stop and flush what is left."""
+        self._stop_asked.set()
+        self.join()
+        self._tick()
+
+
+class Recorder:
+    """Keeps progress in memory, writes it at most twice a second, and hears of a cancel."""
+
+    def __init__(self, run: Run) -> None:
+        self.run_id = run.pk
+        self._rows: dict[str, int] = {}  # by label: rows not written yet
+        self._total = 0
+        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._finished = 0
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+
+    # -- What the ticker does ---------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Write the heartbeat and the progress; look whether somebody wants the run to stop."""
+        with self._lock:
+            rows, self._rows = self._rows, {}
+        for label, copied in rows.items():
+            self._table(label).filter(status=TableCopy.Status.COPYING).update(copied_rows=copied)
+        Run.objects.filter(pk=self.run_id).update(
+            heartbeat_at=timezone.now(), rows_per_second=self._rate()
+        )
+        if Run.objects.filter(pk=self.run_id, status=Run.Status.CANCELLING).exists():
+            self._cancelled.set()
+
+    def _rate(self) -> float | None:
+        """Rows a second over the last seconds; None before there is anything to tell."""
+        now = time.monotonic()
+        self._samples.append((now, self._total))
+        while len(self._samples) > 2 and self._samples[1][0] < now - RATE_WINDOW:
+            self._samples.popleft()
+        then, rows = self._samples[0]
+        return (self._total - rows) / (now - then) if self._total > rows and now > then else None
+
+    # -- What the engine tells --------------------------------------------------------------------
+
+    def phase(self, name: str) -> None:
+        self.check()
+        Run.objects.filter(pk=self.run_id).update(phase=name, heartbeat_at=timezone.now())
+
+    def check(self) -> None:
+        """Raise `Cancelled` when the operator has asked to stop."""
+        if self._cancelled.is_set():
+            raise Cancelled("The run was cancelled.")
+
+    def dropping(self, keys: Sequence[ForeignKey]) -> None:
+        DroppedConstraint.objects.bulk_create(
+            DroppedConstraint(
+                run_id=self.run_id, table=key.table, name=key.name, definition=key.definition
+            )
+            for key in keys
+        )
+
+    def restored(self, key: ForeignKey) -> None:
+        DroppedConstraint.objects.filter(
+            run_id=self.run_id, table=key.table, name=key.name, restored_at=None
+        ).update(restored_at=timezone.now())
+
+    def wiped(self) -> None:
+        with transaction.atomic():
+            TableCopy.objects.filter(run_id=self.run_id).update(wiped=True)
+            self.event("The destination's tables of the selection are empty.")
+
+    def table_started(self, layout: Layout) -> None:
+        self.check()
+        self._table(layout.label).update(
+            status=TableCopy.Status.COPYING, started_at=timezone.now()
+        )
+
+    def table_progress(self, layout: Layout, rows: int) -> None:
+        with self._lock:
+            self._rows[layout.label] = rows
+            self._total = self._finished + rows
+        self.check()
+
+    def table_finished(self, layout: Layout, rows: int) -> None:
+        with self._lock:
+            self._rows.pop(layout.label, None)
+            self._finished += rows
+            self._total = self._finished
+        self._table(layout.label).update(
+            status=TableCopy.Status.DONE, copied_rows=rows, finished_at=timezone.now()
+        )
+
+    def table_failed(self, layout: Layout, error: Exception) -> None:
+        with self._lock:
+            self._rows.pop(layout.label, None)
+        cancelled = isinstance(error, Cancelled)
+        self._table(layout.label).update(
+            status=TableCopy.Status.CANCELLED if cancelled else TableCopy.Status.FAILED,
+            copied_rows=0,
+            error="" if cancelled else str(error),
+            finished_at=timezone.now(),
+        )
+
+    def event(self, what: str) -> None:
+        """Write a line of the run's timeline."""
+        Event.objects.create(run_id=self.run_id, who="worker", what=what)
+
+    def _table(self, label: str):  # noqa: ANN202
+        return TableCopy.objects.filter(run_id=self.run_id, label=label)

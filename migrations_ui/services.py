@@ -1,0 +1,231 @@
+"""What pages and commands may ask for; the only place where a run is started or stopped.
+
+Whatever is asked for wrongly is `Refused` with a sentence for the operator, and nothing is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from migrations_ui import counting, execution, tasks
+from migrations_ui.models import Audit, CountRequest, Event, Run, TableCopy
+from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
+from migrations_ui.sides import Refused, Side, chosen_tables, host_tables
+from migrations_ui.states import move
+from migrations_ui.tables import TableRow, TablesPage, tables_page
+
+__all__ = [
+    "Plan",
+    "PreflightReport",
+    "Refused",
+    "RunProgress",
+    "Side",
+    "TableRow",
+    "TablesPage",
+    "cancel",
+    "chosen_tables",
+    "count_now",
+    "execute",
+    "execute_audit",
+    "host_tables",
+    "plan",
+    "preflight",
+    "prepare_audit",
+    "prepare_run",
+    "request_audit",
+    "request_counts",
+    "run_progress",
+    "start",
+    "tables_page",
+]
+
+# A worker writes its heartbeat twice a second; one that is silent for so long has died.
+SILENCE = timedelta(seconds=60)
+# Seconds without a heartbeat after which the page says so.
+STALLED_AFTER = 10
+
+plan = make_plan
+preflight = run_preflight
+execute = execution.execute
+execute_audit = execution.audit
+
+
+# -- Counts ---------------------------------------------------------------------------------------
+
+
+def request_counts(labels: Iterable[str] | None = None, *, reverse: bool = False) -> None:
+    """Ask a worker for exact counts of these tables (None: of all), unless one is at it already."""
+    chosen = [table.label for table in (chosen_tables(labels) if labels else host_tables())]
+    pending = CountRequest.objects.filter(
+        finished_at=None, reverse=reverse, requested_at__gt=timezone.now() - timedelta(minutes=10)
+    )
+    if any(set(chosen) <= set(request.labels) for request in pending):
+        return
+    request = CountRequest.objects.create(labels=chosen, reverse=reverse)
+    transaction.on_commit(lambda: tasks.answer_count_request(request.pk))
+
+
+def count_now(labels: Iterable[str], *, reverse: bool = False) -> None:
+    """Make exact counts in this process."""
+    counting.count_exactly(chosen_tables(labels), reverse=reverse)
+
+
+# -- Runs -----------------------------------------------------------------------------------------
+
+
+def start(
+    labels: Iterable[str],
+    typed_name: str,
+    fingerprint: str,
+    operator: str,
+    *,
+    reverse: bool = False,
+) -> Run:
+    """Queue a run for the worker: all of what was shown and confirmed, or nothing."""
+    run = prepare_run(labels, typed_name, fingerprint, operator, reverse=reverse)
+    transaction.on_commit(lambda: tasks.execute_run(run.pk))
+    return run
+
+
+def prepare_run(
+    labels: Iterable[str],
+    typed_name: str,
+    fingerprint: str,
+    operator: str,
+    *,
+    reverse: bool = False,
+) -> Run:
+    """Record a confirmed run as queued, after checking the confirmation once more."""
+    current = make_plan(labels, reverse=reverse)
+    confirmed(current, typed_name, fingerprint)
+    execution.recover(current.dest.identity, SILENCE)
+    try:
+        with transaction.atomic():
+            return record(current, operator)
+    except IntegrityError:
+        active = Run.objects.filter(active_dest=current.dest.identity).first()
+        raise Refused(
+            f"{active or 'Another run'} is active on {current.dest.name}. Wait until it has ended, "
+            "or cancel it."
+        ) from None
+
+
+def confirmed(current: Plan, typed_name: str, fingerprint: str) -> None:
+    """Refuse what the operator has not been shown, or has not confirmed."""
+    if current.blockers:
+        raise Refused(
+            "Preflight has found what would make the run fail: "
+            + " ".join(f"{found.message} {found.remedy}" for found in current.blockers)
+        )
+    if typed_name != current.dest.name:
+        raise Refused(
+            f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
+            "Nothing was wiped."
+        )
+    if current.counting:
+        raise Refused("The rows are still being counted. Wait for the counts and confirm again.")
+    if fingerprint != current.fingerprint:
+        raise Refused(
+            "Something has changed since the confirmation was shown: the databases, the tables or "
+            "their rows. Nothing was wiped. Look at what it says now, and confirm again."
+        )
+
+
+def record(current: Plan, operator: str) -> Run:
+    """Write the run and its tables."""
+    run = Run.objects.create(
+        operator=operator,
+        reverse=current.reverse,
+        source=asdict(current.source),
+        dest=asdict(current.dest),
+        active_dest=current.dest.identity,
+        fingerprint=current.fingerprint,
+    )
+    TableCopy.objects.bulk_create(
+        TableCopy(
+            run=run,
+            position=position,
+            label=row.label,
+            table=row.table,
+            source_rows=row.source_rows or 0,
+            dest_rows_before=row.dest_rows or 0,
+        )
+        for position, row in enumerate(current.tables)
+    )
+    tables = len(current.tables)
+    Event.objects.create(
+        run=run,
+        who=operator,
+        what=f"Confirmed: wipe {current.dest.name} ({current.total_dest_rows:,} rows) and copy "
+        f"{tables} {'table' if tables == 1 else 'tables'} ({current.total_source_rows:,} rows).",
+    )
+    return run
+
+
+def cancel(run: Run, operator: str) -> None:
+    """Ask a run to stop; one that no worker has taken yet is cancelled at once."""
+    now = timezone.now()
+    if move(run.pk, Run.Status.CANCELLED, who=operator, finished_at=now, only_from=Run.Status.QUEUED):
+        return
+    if not move(run.pk, Run.Status.CANCELLING, who=operator):
+        raise Refused(f"{run} is not active any more, so there is nothing to cancel.")
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """The progress of a whole run; `eta` is None until it means something. Times in seconds."""
+
+    rows: int
+    total: int
+    percent: int | None
+    rate: float | None
+    eta: float | None
+    elapsed: float | None
+    stalled_for: float | None
+
+
+def run_progress(run: Run) -> RunProgress:
+    """What the run's page shows above its tables; costs one query, none where `tables` is prefetched."""
+    tables = list(run.tables.all())
+    rows, total = sum(t.copied_rows for t in tables), sum(t.source_rows for t in tables)
+    now = run.finished_at or timezone.now()
+    done = run.status == Run.Status.SUCCEEDED
+    left = max(0, total - rows)
+    rate = run.rows_per_second if run.is_active else None
+    silent = (now - run.heartbeat_at).total_seconds() if run.heartbeat_at and run.is_active else 0
+    return RunProgress(
+        rows=rows,
+        total=total,
+        percent=100 if done else min(99, rows * 100 // total) if total else None,
+        rate=rate,
+        eta=left / rate if rate and left and run.phase == Run.Phase.LOAD else None,
+        elapsed=(now - run.started_at).total_seconds() if run.started_at else None,
+        stalled_for=silent if silent >= STALLED_AFTER else None,
+    )
+
+
+# -- Audits ---------------------------------------------------------------------------------------
+
+
+def request_audit(
+    labels: Iterable[str] | None, operator: str, *, reverse: bool = False
+) -> Audit:
+    """Queue a comparison of both sides' counts and sequences for the worker."""
+    audit = prepare_audit(labels, operator, reverse=reverse)
+    transaction.on_commit(lambda: tasks.execute_audit(audit.pk))
+    return audit
+
+
+def prepare_audit(
+    labels: Iterable[str] | None, operator: str, *, reverse: bool = False
+) -> Audit:
+    """Record an audit as queued."""
+    tables = chosen_tables(labels)
+    if not tables:
+        raise Refused("No table is selected. Select at least one.")
+    return execution.new_audit(tables, operator, reverse=reverse)

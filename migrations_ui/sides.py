@@ -1,0 +1,108 @@
+"""The two databases and the host's tables, as this process is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+
+from django.apps import apps
+from django.conf import settings
+
+from migrations_ui.engine import catalog
+from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.databases import access
+from migrations_ui.engine.databases.base import Server
+from migrations_ui.engine.preflight import Endpoints
+
+
+class Refused(Exception):
+    """Something that was asked for is not done: `str()` says why and what to do. Nothing changed."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A database as the pages show it; it never holds a credential."""
+
+    role: str  # "source" or "dest"
+    vendor: str = ""
+    product: str = ""
+    name: str = ""
+    host: str = ""
+    identity: str = ""
+    error: str = ""
+
+    @classmethod
+    def of(cls, role: str, server: Server) -> Side:
+        """What a server says of itself."""
+        return cls(role, server.vendor, server.product, server.name, server.host, server.identity)
+
+    @classmethod
+    def unknown(cls, role: str, config: access.Config, error: str) -> Side:
+        """What the configuration says of a server that can't be reached."""
+        vendor = access.vendor(config)
+        folder, _, file = str(config["NAME"]).rpartition("/")
+        name, host = (file, folder) if vendor == "sqlite" else (file or folder, config.get("HOST"))
+        return cls(role, vendor, vendor, name, str(host or "localhost"), "", error)
+
+
+def endpoints(*, reverse: bool = False) -> Endpoints:
+    """The databases' configurations; `reverse` exchanges source and destination."""
+    source, dest = settings.ENDPOINTS["source"], settings.ENDPOINTS["dest"]
+    if reverse:
+        source, dest = dest, source
+    return Endpoints(
+        source=source,
+        dest=dest,
+        control=access.endpoint(settings.DATABASES["default"]),
+        time_zone="UTC" if settings.USE_TZ else settings.TIME_ZONE,
+    )
+
+
+@cache
+def host_tables() -> tuple[Table, ...]:
+    """All tables of the host's apps, in dependency order."""
+    return tuple(catalog.tables(settings.HOST_APP_NAMES))
+
+
+@cache
+def host_app_labels() -> frozenset[str]:
+    """The labels of the host's apps."""
+    return frozenset(
+        config.label for config in apps.get_app_configs() if config.name in settings.HOST_APP_NAMES
+    )
+
+
+def chosen_tables(labels: Iterable[str] | None, exclude: Iterable[str] = ()) -> list[Table]:
+    """The tables of the labels, each `app_label` or `app_label.Model`, in dependency order.
+
+    None means all that are not left out by default.  An unknown label is `Refused`.
+    """
+    excluded = expand(exclude)
+    wanted = (
+        {table.label for table in host_tables() if not table.left_out}
+        if labels is None
+        else expand(labels)
+    )
+    return [table for table in host_tables() if table.label in wanted - excluded]
+
+
+def expand(labels: Iterable[str]) -> set[str]:
+    """The labels of tables that these labels mean; an app means all that isn't left out."""
+    found: set[str] = set()
+    for label in labels:
+        exact = {t.label for t in host_tables() if t.label.lower() == label.lower()}
+        of_app = {t.label for t in host_tables() if t.app_label == label and not t.left_out}
+        if not exact and not of_app and label not in host_app_labels():
+            raise Refused(unknown_label(label))
+        found |= exact or of_app
+    return found
+
+
+def unknown_label(label: str) -> str:
+    """Say that there is no such label, and which ones come near."""
+    known = sorted({t.label for t in host_tables()} | {t.app_label for t in host_tables()})
+    near = get_close_matches(label, known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(known)}."
+    return f"There is no table or app {label!r}.{hint}"
