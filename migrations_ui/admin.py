@@ -16,6 +16,8 @@ from django.db.models import Model
 from dashboard import operators
 from migrations_ui.site import site
 
+__all__ = ["site"]
+
 User = get_user_model()
 
 
@@ -32,7 +34,7 @@ def _is_field(model: type[Model], name: str) -> bool:
     return True
 
 
-class OperatorAdmin(UserAdmin):
+class OperatorAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Django's own, for a user model of any make: only the fields that decide who may do what."""
 
     list_display = (User.USERNAME_FIELD, *existing(("is_active", "is_staff", "is_superuser")))

@@ -51,7 +51,10 @@ class CutoverSite(AdminSite):
     ) -> HttpResponse:
         """A whole page, with everything that the admin's frame needs."""
         return render(
-            request, template, self.each_context(request) | {"title": title} | context, status=status
+            request,
+            template,
+            self.each_context(request) | {"title": title} | context,
+            status=status,
         )
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class CutoverSite(AdminSite):
         return context | {"sections": sections, "operators_here": self.operators_here()}
 
     def operators_here(self) -> bool:
-        """Whether operators can be edited here: not where they sign in with the source's accounts."""
+        """Whether operators can be edited here: not where they are the source's accounts."""
         return self.is_registered(get_user_model())
 
     def sections(self, request: HttpRequest) -> list[Section]:

@@ -1,0 +1,1 @@
+"""The pages: they ask the services and print what they are told."""

@@ -1,0 +1,69 @@
+"""The overview: where the cutover stands, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from migrations_ui import services
+from migrations_ui.decorators import look
+from migrations_ui.models import Audit, Run
+from migrations_ui.site import site
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do next: a button and the sentence beside it."""
+
+    url: str
+    button: str
+    why: str
+
+
+@look
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    databases = services.tables_page()
+    source, dest = databases.source, databases.dest
+    run = Run.objects.defer("traceback").first()
+    audit = Audit.objects.first()
+    return site.page(
+        request,
+        "cutover/overview.html",
+        "Overview",
+        source=source,
+        dest=dest,
+        run=run,
+        progress=services.run_progress(run) if run else None,
+        audit=audit,
+        step=_next_step(bool(source.error or dest.error), run, audit),
+    )
+
+
+def _next_step(unreachable: bool, run: Run | None, audit: Audit | None) -> Step:
+    if run and run.is_active:
+        return Step(run.get_absolute_url(), f"Watch run {run.pk}", "A run is under way.")
+    if unreachable:
+        return Step(reverse("preflight"), "Run preflight", "A database can't be used as it is.")
+    if run is None:
+        return Step(reverse("preflight"), "Run preflight", "Nothing has been copied yet.")
+    if run.status != Run.Status.SUCCEEDED:
+        why = f"The last run was {run.status}. Its page says what happened to the data."
+        return Step(run.get_absolute_url(), f"Read run {run.pk}", why)
+    return _after_the_copy(run, audit)
+
+
+def _after_the_copy(run: Run, audit: Audit | None) -> Step:
+    if audit is None or not _is_since(run, audit):
+        why = f"Run {run.pk} has succeeded and no audit was made since."
+        return Step(reverse("audits"), "Audit the counts", why)
+    why = "It compares what is in the source now with what is in the destination."
+    return Step(audit.get_absolute_url(), f"Read audit {audit.pk}", why)
+
+
+def _is_since(run: Run, audit: Audit) -> bool:
+    """Whether the audit saw what the run left: it is the run's own, or a later one."""
+    return audit.run_id == run.pk or not run.finished_at or audit.created_at >= run.finished_at

@@ -1,0 +1,40 @@
+"use strict";
+
+// The parts of a polled page that lie outside the polled fragment: the window's title, the spoken
+// announcement, and the note that the connection is gone.  Everything works without this file.
+
+(() => {
+  const suffix = " | Cutover";
+  let lastUpdate = new Date();
+
+  const show = (fragment) => {
+    if (fragment.dataset.title) document.title = fragment.dataset.title + suffix;
+    const status = document.getElementById("announcement");
+    // Only at milestones: the same text is not written twice, or it would be read out each second.
+    if (status && fragment.dataset.announce && status.textContent !== fragment.dataset.announce) {
+      status.textContent = fragment.dataset.announce;
+    }
+  };
+
+  const disconnected = () => {
+    const note = document.getElementById("connection");
+    if (!note) return;
+    note.textContent =
+      `Not updated since ${lastUpdate.toLocaleTimeString()}: the dashboard does not answer. ` +
+      "A run that is under way goes on without this page. Trying again…";
+    note.hidden = false;
+  };
+
+  const connected = () => {
+    lastUpdate = new Date();
+    const note = document.getElementById("connection");
+    if (note) note.hidden = true;
+    document.querySelectorAll("[data-announce]").forEach(show);
+  };
+
+  document.addEventListener("DOMContentLoaded", connected);
+  document.addEventListener("htmx:afterSettle", connected);
+  ["htmx:sendError", "htmx:timeout", "htmx:responseError"].forEach((name) => {
+    document.addEventListener(name, disconnected);
+  });
+})();
