@@ -10,7 +10,8 @@ import os
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, register
 
 from migrations_ui.engine.databases.access import Config, vendor
 
@@ -23,7 +24,7 @@ def queue_is_not_immediate(**kwargs: Any) -> list[CheckMessage]:
     if not settings.HUEY.get("immediate", settings.DEBUG):
         return []
     return [
-        Error(
+        checks.Error(
             "huey would run every copy inside a web request.",
             hint='Set "immediate" to False in HUEY, and run a worker: manage.py run_huey.',
             id="migrations_ui.E001",
@@ -34,7 +35,7 @@ def queue_is_not_immediate(**kwargs: Any) -> list[CheckMessage]:
 @register
 def control_database_is_neither_side(**kwargs: Any) -> list[CheckMessage]:
     return [
-        Error(
+        checks.Error(
             f"The control database is also the {words}, by its configuration.",
             hint="Give CONTROL_DATABASE_URL a database of its own, or leave it out for SQLite.",
             id="migrations_ui.E002",
@@ -50,7 +51,7 @@ def source_is_not_destination(**kwargs: Any) -> list[CheckMessage]:
     if place(settings.ENDPOINTS["source"]) != place(settings.ENDPOINTS["dest"]):
         return []
     return [
-        Warning(
+        checks.Warning(
             "Source and destination are the same database, by their configuration.",
             hint="Correct SOURCE_DATABASE_URL or DEST_DATABASE_URL. No run can start like this.",
             id="migrations_ui.W001",
@@ -64,7 +65,7 @@ def debug_stays_at_home(**kwargs: Any) -> list[CheckMessage]:
     if not settings.DEBUG or not strangers:
         return []
     return [
-        Warning(
+        checks.Warning(
             f"DEBUG is on, and pages may be asked for as {', '.join(strangers)}.",
             hint="Error pages then show settings and rows to whoever sees them: set DEBUG=0.",
             id="migrations_ui.W002",

@@ -1,0 +1,17 @@
+"""run_huey, for Cutover's own tasks only."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from huey.contrib.djhuey.management.commands import run_huey
+
+
+class Command(run_huey.Command):
+    help = "Run the worker: it copies, counts and audits what the pages ask for."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Without huey's own discovery: the host's `tasks` modules are not ours to run."""
+        import_module("migrations_ui.tasks")
+        super().handle(*args, **(options | {"disable_autoload": True}))

@@ -1,0 +1,1 @@
+"""Little host projects, each somebody else's Django site in one respect."""
