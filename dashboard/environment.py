@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +21,21 @@ FORMS = (
     "postgres://user:password@host:5432/name, mysql://user:password@host:3306/name "
     "or sqlite:////absolute/path.sqlite3"
 )
+
+QUEUE = {
+    "name": "cutover",
+    # Always given: where it is left out, huey runs tasks inside the web request if DEBUG is on.
+    "immediate": False,
+    "results": False,
+    "consumer": {
+        "workers": 3,
+        "worker_type": "thread",
+        "max_delay": 1,
+        "initial_delay": 0.1,
+        # Periodic tasks could only be the host's, which its models may have imported.
+        "periodic": False,
+    },
+}
 
 
 def boolean(name: str, default: bool) -> bool:
@@ -40,62 +58,71 @@ def strings(name: str, default: str = "") -> list[str]:
 def database(name: str, default: str | None = None) -> dict[str, Any] | None:
     """A Django database configuration from a URL; None when the variable is not set.
 
-    The error never repeats the URL, which may hold a password.
+    The error never repeats the URL, which may hold a password, nor does its traceback.
     """
     url = os.environ.get(name) or default
     if url is None:
         return None
-    scheme = url.partition(":")[0] if ":" in url else "(none)"
     try:
         config = dict(dj_database_url.parse(url))
         urlsplit(url).port  # noqa: B018  # raises ValueError where the port is not a number
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError):
+        scheme = url.partition("://")[0] if "://" in url else "none"
         raise ImproperlyConfigured(
-            f"{name} is not a database URL that Cutover can read (scheme {scheme!r}). Use {FORMS}."
-        ) from error
+            f"{name} is not a database URL that Cutover can read (its scheme is {scheme!r}; "
+            f"special characters in a password are written as %XX). Use {FORMS}."
+        ) from None
     if not config.get("NAME"):
         raise ImproperlyConfigured(f"{name} names no database. Use {FORMS}.")
+    return with_driver(config, name)
+
+
+def with_driver(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """The configuration, if the driver that it needs can be imported."""
+    if config.get("ENGINE") == "django.db.backends.mysql":
+        try:
+            importlib.import_module("MySQLdb")
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                f"{name} is in MySQL or MariaDB, but its driver, mysqlclient, can't be "
+                f"imported ({error}). Install Cutover with its extra: pip install '.[mysql]'."
+            ) from None
     return config
 
 
 def secret_key(path: Path) -> str:
-    """SECRET_KEY, or one that is made once and kept in the file `path`, readable by us alone."""
+    """SECRET_KEY, or one that is made once and kept in the file `path`, readable by us alone.
+
+    It appears there all at once, since web server and worker may start together.
+    """
     if key := os.environ.get("SECRET_KEY"):
         return key
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another process was first
-            return path.read_text()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key := secrets.token_urlsafe(50))
-        return key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+                file.write(secrets.token_urlsafe(50))
+                file.flush()
+                with suppress(FileExistsError):  # another process was first
+                    os.link(file.name, path)
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"No SECRET_KEY is set, and one can't be kept in {path}: {error.strerror}. Set "
+                "SECRET_KEY, or CUTOVER_VAR to a folder that may be written."
+            ) from None
+    return path.read_text()
 
 
 def huey(default_file: Path) -> dict[str, Any]:
-    """The task queue: SQLite by default, Redis where HUEY_URL says so.
-
-    `immediate` is always given: where it is left out, huey runs tasks inside the web request as
-    soon as DEBUG is on.
-    """
-    url = os.environ.get("HUEY_URL", "")
-    config: dict[str, Any] = {
-        "name": "cutover",
-        "immediate": False,
-        "results": False,
-        "consumer": {"workers": 3, "worker_type": "thread", "max_delay": 1, "initial_delay": 0.1},
-    }
-    scheme = urlsplit(url).scheme
-    if not url:
-        default_file.parent.mkdir(parents=True, exist_ok=True)
-        return config | {"huey_class": "huey.SqliteHuey", "filename": str(default_file)}
+    """The task queue: SQLite by default, Redis where HUEY_URL says so."""
+    url = os.environ.get("HUEY_URL") or f"sqlite:///{default_file}"
+    scheme, _, rest = url.partition("://")
     if scheme in {"redis", "rediss", "unix"}:
-        return config | {"huey_class": "huey.RedisHuey", "url": url}
-    if scheme == "sqlite":
-        return config | {"huey_class": "huey.SqliteHuey", "filename": url.partition("///")[2]}
+        return QUEUE | {"huey_class": "huey.RedisHuey", "url": url}
+    if scheme == "sqlite" and (file := rest.removeprefix("/")):
+        default_file.parent.mkdir(parents=True, exist_ok=True)
+        return QUEUE | {"huey_class": "huey.SqliteHuey", "filename": file}
     raise ImproperlyConfigured(
-        f"HUEY_URL has the scheme {scheme!r}. Use redis://host:6379/0, or leave it out for SQLite."
+        "HUEY_URL is not a queue that Cutover can use. Use redis://host:6379/0, or leave it out "
+        "for a SQLite file."
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread, current_thread, main_thread
-from typing import TextIO
+from signal import SIGINT, SIGTERM
+from threading import Event, Thread, current_thread, main_thread
+from types import FrameType
+from typing import Any, TextIO
 
 from django.db import connections
 
@@ -21,37 +23,33 @@ def execute(run: Run, operator: str, terminal: TextIO | None) -> None:
     """Do a queued run and wait for its end; `terminal` is where its progress is shown, if anywhere.
 
     The run works in a thread of its own, so that this one is free to show progress and to answer
-    Ctrl-C or SIGTERM by asking the run to stop.  A second Ctrl-C does not wait for that.
+    Ctrl-C or SIGTERM by asking the run to stop.
     """
-    thread = Thread(target=_execute, args=(run.pk,), name="run")
-    with sigterm_as_interrupt():
+    ended = Event()
+    thread = Thread(target=_execute, args=(run.pk, ended), name="run")
+    with asked_to_stop() as asked:
         thread.start()
-        try:
-            watch(thread, run, terminal)
-        except KeyboardInterrupt:
-            with suppress(services.Refused):  # it has just ended
-                services.cancel(run, operator)
-            watch(thread, run, terminal)
+        while not ended.wait(REFRESH):
+            if asked.is_set():
+                asked.clear()
+                with suppress(services.Refused):  # it has just ended
+                    services.cancel(run, operator)
+            if terminal:
+                run.refresh_from_db()
+                terminal.write(f"{CLEAR_LINE}{line(run)}")
+                terminal.flush()
+    thread.join()
+    if terminal:
+        terminal.write(CLEAR_LINE)
     run.refresh_from_db()
 
 
-def _execute(run_id: int) -> None:
+def _execute(run_id: int, ended: Event) -> None:
     try:
         services.execute(run_id)
     finally:
         connections.close_all()
-
-
-def watch(thread: Thread, run: Run, terminal: TextIO | None) -> None:
-    """Wait for the thread, with a line of progress that is written over and over."""
-    while thread.is_alive():
-        thread.join(REFRESH)
-        if terminal:
-            run.refresh_from_db()
-            terminal.write(f"{CLEAR_LINE}{line(run)}")
-            terminal.flush()
-    if terminal:
-        terminal.write(CLEAR_LINE)
+        ended.set()
 
 
 def line(run: Run) -> str:
@@ -69,13 +67,22 @@ def line(run: Run) -> str:
 
 
 @contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """A polite kill cancels the run like Ctrl-C; only the main thread is asked by signals."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def asked_to_stop() -> Iterator[Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; a second one has its ordinary effect.
+
+    Not an exception: one that is raised while a thread is waited for may leave it in a muddle.
+    """
+    asked = Event()
+    before: dict[int, Any] = {}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, before[number])
+
+    if current_thread() is main_thread():  # no other thread may set handlers
+        before |= {number: signal.signal(number, ask) for number in (SIGINT, SIGTERM)}
     try:
-        yield
+        yield asked
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -13,7 +13,7 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import connections, router
+from django.db import OperationalError, connections, router
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import signals
 from django.utils.module_loading import module_has_submodule
@@ -31,6 +31,10 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"] == "source":
             raise CommandError("The source is never written. Migrate it with its own project.")
+        try:
+            connections[options["database"]].ensure_connection()
+        except OperationalError as error:
+            raise CommandError(f"The database can't be reached: {error}") from error
         mute_modules()
         with nothing_about_other_databases():
             if options["database"] == "default":

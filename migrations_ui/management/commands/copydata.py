@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -70,16 +71,17 @@ class Command(CutoverCommand):
         """The destination's name as the operator types it."""
         if plan.blockers:
             return plan.dest.name  # it will be refused for a better reason
-        self.stderr.write(
+        tell = partial(self.stderr.write, style_func=str)  # it is not an error
+        tell(
             f"This wipes {plan.total_dest_rows:,} rows in {len(plan.tables)} tables of "
             f"{plan.dest.name} ({plan.dest.product} on {plan.dest.host}) and copies "
             f"{plan.total_source_rows:,} rows there from {plan.source.name} "
             f"({plan.source.product} on {plan.source.host})."
         )
         for sentence in plan.reach:
-            self.stderr.write(sentence)
+            tell(sentence)
         try:
-            self.stderr.write("Type the name of the destination to go on: ", ending="")
+            tell("Type the name of the destination to go on: ", ending="")
             return input()
         except (EOFError, KeyboardInterrupt):
             raise CommandError("Not confirmed. Nothing was wiped.") from None
@@ -103,7 +105,7 @@ class Command(CutoverCommand):
                 self.stdout.write("{label}: {copied_rows:,} rows, {verdict}".format(**table))
             self.stdout.write(f"{run} {run.status}: {progress.rows:,} rows")
         if run.status != Run.Status.SUCCEEDED:
-            raise CommandError(run.error or f"{run} has been {run.status}.")
+            raise CommandError(run.error or f"{run} ended as {run.status}.")
 
 
 def verdicts(run: Run) -> dict[str, str]:
