@@ -40,6 +40,8 @@ if HOST_SETTINGS := os.environ.get("HOST_SETTINGS", ""):
     globals().update(host.model_settings(_host))
     HOST_APPS = list(_host.INSTALLED_APPS)
     _host_database = deepcopy(getattr(_host, "DATABASES", {}).get("default"))
+    if not os.environ.get("SOURCE_DATABASE_URL"):
+        environment.with_driver(_host_database or {}, "The host's default database")
 
 # Three databases.  `source` is opened read-only by the connection itself; the engine opens its own
 # connections from ENDPOINTS, so that a reverse run can exchange the two.

@@ -63,7 +63,13 @@ def control(config: Config) -> Config:
     if vendor(config) != "sqlite":
         return config
     name = _absolute(config["NAME"])
-    os.makedirs(os.path.dirname(name), exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The control database can't be made in {os.path.dirname(name)}: {error.strerror}. Set "
+            "CUTOVER_VAR to a folder that may be written, or CONTROL_DATABASE_URL."
+        ) from None
     options = {
         "timeout": BUSY_TIMEOUT,
         "transaction_mode": "IMMEDIATE",
