@@ -12,6 +12,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
+from django.http import HttpRequest
 
 from dashboard import operators
 from migrations_ui.site import site
@@ -34,7 +35,14 @@ def _is_field(model: type[Model], name: str) -> bool:
     return True
 
 
-class OperatorAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class Kept:
+    """Nobody is deleted, but switched off: the host's tables that may refer to them are not here."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class OperatorAdmin(Kept, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Django's own, for a user model of any make: only the fields that decide who may do what."""
 
     list_display = (User.USERNAME_FIELD, *existing(("is_active", "is_staff", "is_superuser")))
@@ -70,6 +78,10 @@ class OperatorAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stub
     )
 
 
+class OperatorGroupAdmin(Kept, GroupAdmin):
+    """Groups, for which the same is true."""
+
+
 if operators.live_in_control():
     site.register(User, OperatorAdmin)
-    site.register(Group, GroupAdmin)
+    site.register(Group, OperatorGroupAdmin)
