@@ -17,6 +17,7 @@ register = template.Library()
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
+BREAKS = re.compile(r"([._])")
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -32,6 +33,12 @@ def rows(value: int | None, exact: bool = True) -> str:
 def prose(text: str) -> SafeString:
     """A message of the services, with what stands between backticks set as code."""
     return mark_safe(CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308  # escaped here
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """A long name that may be broken after its dots and underscores, and nowhere else."""
+    return mark_safe(BREAKS.sub(r"\1<wbr>", escape(name)))  # noqa: S308  # escaped here
 
 
 @register.filter

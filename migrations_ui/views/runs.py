@@ -118,7 +118,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _run(pk: int) -> Run:
-    return get_object_or_404(Run, pk=pk)
+    return get_object_or_404(Run.objects.prefetch_related("tables"), pk=pk)
 
 
 def _plan(request: HttpRequest) -> Plan | None:

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from migrations_ui import services
+from migrations_ui.models import CountRequest, Run
+from tests.views.conftest import GROUPS, Files
+
+Text = Callable[[Any], str]
+
+
+@pytest.fixture
+def operator(sign_in: Callable[[Any], Client], alice: Any, files: Files) -> Client:
+    """Alice, who has selected the groups."""
+    client = sign_in(alice)
+    client.post("/runs/select/", {"label": ["auth.Group"]})
+    return client
+
+
+@pytest.fixture
+def counted(operator: Client, files: Files) -> Client:
+    """Alice, after the worker has counted; the destination has one row to lose."""
+    files.execute("dest", "INSERT INTO auth_group (name) VALUES ('old')")
+    services.count_now(["auth.Group"])
+    CountRequest.objects.update(finished_at=CountRequest.objects.get().requested_at)
+    return operator
+
+
+def fingerprint(client: Client) -> str:
+    found: str = client.get("/runs/new/").context["plan"].fingerprint
+    return found
+
+
+def test_without_a_selection_there_is_nothing_to_confirm(
+    sign_in: Callable[[Any], Client], alice: Any, files: Files, text: Text
+) -> None:
+    response = sign_in(alice).get("/runs/new/", follow=True)
+
+    assert response.redirect_chain[-1][0] == "/tables/"
+    assert "No table is selected." in text(response)
+
+
+def test_nothing_can_be_confirmed_before_it_is_counted(operator: Client, text: Text) -> None:
+    page = text(operator.get("/runs/new/"))
+
+    assert 'hx-get="/runs/new/live/"' in page
+    assert 'action="/runs/start/"' not in page
+    assert "manage.py run_huey" in page
+
+
+def test_the_poll_ends_with_the_form(counted: Client, text: Text) -> None:
+    fragment = text(counted.get("/runs/new/live/"))
+
+    assert "hx-get" not in fragment
+    assert 'action="/runs/start/"' in fragment
+
+
+def test_the_page_names_what_will_be_lost(counted: Client, files: Files, text: Text) -> None:
+    page = text(counted.get("/runs/new/"))
+
+    assert "<strong>1 row</strong> of 1 table will be <strong>deleted</strong>" in page
+    assert f"<strong>{GROUPS} rows</strong> of source.sqlite3" in page
+    assert "SQLite" in page
+    assert str(files.dest.parent) in page
+    assert "Wipe shop.sqlite3 and copy 1 table</button>" in page
+    assert '<a class="button close-link" href="/tables/">No, take me back</a>' in page
+
+
+def test_the_page_names_what_the_wipe_reaches(counted: Client, text: Text) -> None:
+    page = text(counted.get("/runs/new/"))
+
+    assert "auth.User_groups" in page.partition("What it reaches")[2]
+
+
+def test_the_right_name_starts_the_run(counted: Client) -> None:
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted)}
+
+    response = counted.post("/runs/start/", form)
+
+    run = Run.objects.get()
+    assert response["Location"] == f"/runs/{run.pk}/"
+    assert run.operator == "alice"
+    assert [table.label for table in run.tables.all()] == ["auth.Group"]
+    assert "selection" not in counted.session
+
+
+def test_a_name_typed_wrong_is_refused(counted: Client, text: Text) -> None:
+    form = {"name": "shop", "fingerprint": fingerprint(counted)}
+
+    response = counted.post("/runs/start/", form, follow=True)
+
+    assert response.redirect_chain[-1][0] == "/runs/new/"
+    assert "is not that of the destination" in text(response)
+    assert not Run.objects.exists()
+
+
+def test_a_confirmation_of_other_counts_is_refused(
+    counted: Client, files: Files, text: Text
+) -> None:
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted)}
+    files.execute("dest", "INSERT INTO auth_group (name) VALUES ('newer')")
+    services.count_now(["auth.Group"])
+
+    response = counted.post("/runs/start/", form, follow=True)
+
+    assert "Something has changed since the confirmation was shown" in text(response)
+    assert not Run.objects.exists()
+
+
+def test_a_confirmation_of_another_selection_is_refused(counted: Client) -> None:
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted)}
+    services.count_now(["auth.User"])
+    session = counted.session
+    session["selection"] = ["auth.User"]
+    session.save()
+
+    counted.post("/runs/start/", form)
+
+    assert not Run.objects.exists()
+
+
+def test_blockers_disable_the_button_and_say_what_to_do(
+    counted: Client, files: Files, text: Text
+) -> None:
+    files.execute("dest", "ALTER TABLE auth_group RENAME TO elsewhere")
+
+    page = text(counted.get("/runs/new/"))
+
+    assert "This can’t start" in page
+    assert "What to do:" in page
+    assert 'class="button deletelink" disabled' in page
+
+
+def test_a_second_run_on_the_same_destination_is_refused(counted: Client, text: Text) -> None:
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted)}
+    counted.post("/runs/start/", form)
+    session = counted.session
+    session["selection"] = ["auth.Group"]
+    session.save()
+
+    response = counted.post("/runs/start/", form, follow=True)
+
+    assert "is active on shop.sqlite3" in text(response)
+    assert Run.objects.count() == 1
+
+
+def test_a_selection_that_went_stale_is_refused(operator: Client, text: Text) -> None:
+    session = operator.session
+    session["selection"] = ["auth.Gone"]
+    session.save()
+
+    assert "There is no table or app" in text(operator.get("/runs/new/", follow=True))
+    assert operator.get("/runs/new/live/")["HX-Redirect"] == "/tables/"

@@ -1,0 +1,60 @@
+"""How the pages write numbers and times."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from migrations_ui.templatetags import cutover
+
+
+@pytest.mark.parametrize(
+    ("value", "exact", "written"),
+    [
+        (None, False, "—"),
+        (0, True, "0"),
+        (1234567, True, "1,234,567"),
+        (1234, False, "≈\N{NO-BREAK SPACE}1,234"),
+    ],
+)
+def test_rows_are_written_with_separators_and_estimates_are_marked(
+    value: int | None, exact: bool, written: str
+) -> None:
+    assert cutover.rows(value, exact) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(None, "—"), (0, "0"), (12, "+12"), (-1234, "\N{MINUS SIGN}1,234")]
+)
+def test_differences_have_a_sign(value: int | None, written: str) -> None:
+    assert cutover.signed(value) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (None, "—"),
+        (-1, "0 s"),
+        (59.9, "59 s"),
+        (65, "1 min 05 s"),
+        (3600, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations_are_written_in_two_units_at_most(seconds: float | None, written: str) -> None:
+    assert cutover.duration(seconds) == written
+
+
+def test_a_relative_time_has_the_exact_one_in_its_title() -> None:
+    moment = timezone.now() - timedelta(minutes=3)
+
+    written = cutover.ago(moment)
+
+    assert f'title="{moment:%Y-%m-%d %H:%M:%S} UTC"' in written
+    assert ">3\N{NO-BREAK SPACE}minutes ago</time>" in written
+
+
+def test_code_in_messages_is_set_as_code_and_the_rest_is_escaped() -> None:
+    assert cutover.prose("Run `a<b` & wait") == "Run <code>a&lt;b</code> &amp; wait"

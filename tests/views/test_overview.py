@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from migrations_ui.models import Audit, Run
+from tests.views.conftest import Files, endpoint
+
+Text = Callable[[Any], str]
+
+
+@pytest.fixture
+def page(sign_in: Callable[[Any], Client], bob: Any, files: Files, text: Text) -> Callable[[], str]:
+    client = sign_in(bob)
+    return lambda: text(client.get("/"))
+
+
+def test_both_databases_are_named(page: Callable[[], str], files: Files) -> None:
+    found = page()
+
+    assert "source.sqlite3" in found
+    assert "shop.sqlite3" in found
+    assert str(files.dest.parent) in found
+
+
+def test_before_anything_was_copied_preflight_comes_next(page: Callable[[], str]) -> None:
+    assert "Nothing has been copied yet." in page()
+
+
+def test_a_run_under_way_comes_next(page: Callable[[], str], make_run: Callable[..., Run]) -> None:
+    run = make_run("running")
+
+    assert f'href="/runs/{run.pk}/">Watch run {run.pk}</a>' in page()
+
+
+def test_a_failed_run_is_to_be_read(page: Callable[[], str], make_run: Callable[..., Run]) -> None:
+    run = make_run("failed")
+
+    assert f"Read run {run.pk}</a>" in page()
+
+
+def test_after_a_copy_comes_an_audit(
+    page: Callable[[], str], make_run: Callable[..., Run], make_audit: Callable[..., Audit]
+) -> None:
+    make_audit("counts-only", created_at=timezone.now() - timedelta(hours=1))
+    make_run("succeeded", finished_at=timezone.now())
+
+    assert "Audit the counts</a>" in page()
+
+
+def test_the_audit_of_the_last_run_is_to_be_read(
+    page: Callable[[], str], make_run: Callable[..., Run], make_audit: Callable[..., Audit]
+) -> None:
+    run = make_run("succeeded", finished_at=timezone.now())
+    audit = make_audit("counts-only", run=run, created_at=timezone.now() - timedelta(minutes=1))
+
+    assert f"Read audit {audit.pk}</a>" in page()
+
+
+def test_an_unreachable_server_is_said_without_its_password(
+    page: Callable[[], str], settings: Settings
+) -> None:
+    unreachable = endpoint("postgres://shop:s3cret-word@127.0.0.1:1/shop")
+    settings.ENDPOINTS = settings.ENDPOINTS | {"dest": unreachable}
+
+    found = page()
+
+    assert "note-error" in found
+    assert "127.0.0.1" in found
+    assert "A database can’t be used as it is." in found.replace("&#x27;", "’")
+    assert "s3cret-word" not in found

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from tests.views.conftest import Files, endpoint
+
+Text = Callable[[Any], str]
+
+
+@pytest.fixture
+def page(sign_in: Callable[[Any], Client], bob: Any, files: Files, text: Text) -> Callable[[], str]:
+    client = sign_in(bob)
+    return lambda: text(client.get("/preflight/"))
+
+
+def test_two_good_databases_have_no_findings(page: Callable[[], str]) -> None:
+    assert "Nothing found that would get in the way of a copy." in page()
+
+
+def test_a_missing_table_blocks_and_the_page_says_what_to_do(
+    page: Callable[[], str], files: Files
+) -> None:
+    files.execute("dest", "DROP TABLE registry_proxy")
+
+    found = page()
+
+    assert "Something has to be put right before a copy can start." in found
+    assert "registry.Proxy" in found
+    assert "What to do:" in found
+    assert "Select tables</a>" not in found
+
+
+def test_the_same_database_twice_blocks(page: Callable[[], str], settings: Settings) -> None:
+    settings.ENDPOINTS = {
+        "source": settings.ENDPOINTS["source"],
+        "dest": settings.ENDPOINTS["source"],
+    }
+
+    assert "same-database" in page()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "mysql"])
+def test_an_unreachable_server_is_said_without_its_password(
+    page: Callable[[], str], settings: Settings, scheme: str
+) -> None:
+    unreachable = endpoint(f"{scheme}://shop:s3cret-word@127.0.0.1:1/shop")
+    settings.ENDPOINTS = settings.ENDPOINTS | {"source": unreachable}
+
+    found = page()
+
+    assert "severity-blocker" in found
+    assert "127.0.0.1" in found
+    assert "s3cret-word" not in found

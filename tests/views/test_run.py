@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from migrations_ui.models import Audit, DroppedConstraint, Event, Run, TableCopy
+
+Text = Callable[[Any], str]
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def operator(sign_in: Callable[[Any], Client], alice: Any) -> Client:
+    return sign_in(alice)
+
+
+def show(client: Client, run: Run, text: Text) -> str:
+    return text(client.get(f"/runs/{run.pk}/"))
+
+
+@pytest.mark.parametrize("status", Run.Status.values)
+def test_every_status_has_a_page_and_a_word(
+    operator: Client, make_run: MakeRun, text: Text, status: str
+) -> None:
+    page = show(operator, make_run(status), text)
+
+    assert f'<span class="status status-{status}">{status}</span>' in page
+
+
+@pytest.mark.parametrize("status", Run.Status.values)
+def test_the_page_includes_what_the_poll_returns(
+    operator: Client, make_run: MakeRun, text: Text, status: str
+) -> None:
+    run = make_run(status, created_at=timezone.now() - timedelta(days=1))
+
+    page = show(operator, run, text)
+    fragment = text(operator.get(f"/runs/{run.pk}/live/"))
+
+    assert lasting(fragment) in lasting(page)
+
+
+def lasting(html: str) -> str:
+    """The HTML without the seconds that tick, and without the token that each form masks anew."""
+    return re.sub(r'\b\d+ s\b|name="csrfmiddlewaretoken" value="\w+"', "", html)
+
+
+@pytest.mark.parametrize("status", Run.Status.values)
+def test_polling_ends_with_the_run(
+    operator: Client, make_run: MakeRun, text: Text, status: str
+) -> None:
+    run = make_run(status)
+
+    fragment = text(operator.get(f"/runs/{run.pk}/live/"))
+
+    assert (f'hx-get="/runs/{run.pk}/live/"' in fragment) == (status in Run.ACTIVE)
+
+
+def test_the_numbers_stand_beside_the_bars(operator: Client, make_run: MakeRun, text: Text) -> None:
+    page = show(operator, make_run("running", tables=4), text)
+
+    assert "1,000 of 4,000 rows · 25 %" in page
+    assert '<progress max="100" value="25" aria-label="Rows copied in this run">' in page
+    assert "<span>0 of 1,000 rows</span>" in page
+
+
+def test_the_rate_and_the_time_left_are_shown_while_rows_are_copied(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run("running", tables=4, phase=Run.Phase.LOAD, rows_per_second=1234.5)
+
+    page = show(operator, run, text)
+
+    assert "1,234 rows/s" in page
+    assert "about 2 s" in page
+
+
+def test_a_queued_run_says_when_no_worker_comes(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    soon = make_run("queued")
+    late = make_run("queued", created_at=timezone.now() - timedelta(seconds=11))
+
+    assert "Waiting for a worker." in show(operator, soon, text)
+    assert "No worker has taken this run. Start one with" in show(operator, late, text)
+
+
+def test_a_worker_that_is_silent_is_said(operator: Client, make_run: MakeRun, text: Text) -> None:
+    run = make_run("running", heartbeat_at=timezone.now() - timedelta(seconds=42))
+
+    assert "No sign of life from the worker for 42 s" in show(operator, run, text)
+
+
+def test_a_failure_says_what_happened_to_the_data_and_what_to_do(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run("failed", error="The server <went> away. Run `manage.py x`.", traceback="T<B>")
+    run.tables.filter(position=0).update(status="done", wiped=True)
+    run.tables.filter(position=1).update(status="failed", wiped=True, error="too long")
+
+    page = show(operator, run, text)
+
+    assert "The server &lt;went&gt; away. Run <code>manage.py x</code>." in page
+    assert "<strong>shop.Table1</strong> (table shop_table1): too long" in page
+    assert "1 table copied in full" in page
+    assert "Wiped in shop_mysql and not copied in full:</strong> shop.Table1." in page
+    assert "Not touched in shop_mysql: shop.Table2." in page
+    assert "What to do next" in page
+    assert '<pre tabindex="0">T&lt;B&gt;</pre>' in page
+
+
+def test_constraints_that_are_still_missing_are_named(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run("failed")
+    lost, back = (
+        DroppedConstraint.objects.create(run=run, table="t", name=name, definition=f"ADD {name}")
+        for name in ("lost", "back")
+    )
+    DroppedConstraint.objects.filter(pk=back.pk).update(restored_at=timezone.now())
+
+    page = show(operator, run, text)
+
+    assert lost.definition in page
+    assert back.definition not in page
+
+
+def test_rejected_rows_are_shown(operator: Client, make_run: MakeRun, text: Text) -> None:
+    run = make_run("succeeded")
+    run.tables.filter(position=0).update(rejected_rows=1234)
+
+    assert "1,234 rejected" in show(operator, run, text)
+
+
+def test_a_success_leads_to_its_audit_and_claims_no_more_than_counts(
+    operator: Client, make_run: MakeRun, make_audit: Callable[..., Audit], text: Text
+) -> None:
+    run = make_run("succeeded")
+    audit = make_audit("counts-only", run=run)
+
+    page = show(operator, run, text)
+
+    assert f'<a href="/audits/{audit.pk}/">Read audit {audit.pk}</a>' in page
+    assert "Cells were not compared." in page
+
+
+def test_a_reverse_run_is_said(operator: Client, make_run: MakeRun, text: Text) -> None:
+    assert "source and destination are exchanged" in show(operator, make_run(reverse=True), text)
+
+
+def test_events_are_shown_newest_first(operator: Client, make_run: MakeRun, text: Text) -> None:
+    run = make_run()
+    for what in ("it began", "it went on"):
+        Event.objects.create(run=run, who="worker", what=what)
+
+    page = show(operator, run, text)
+
+    assert page.index("it went on") < page.index("it began")
+
+
+def test_a_queued_run_can_be_cancelled(operator: Client, make_run: MakeRun) -> None:
+    run = make_run("queued")
+
+    response = operator.post(f"/runs/{run.pk}/cancel/")
+
+    run.refresh_from_db()
+    assert response["Location"] == f"/runs/{run.pk}/"
+    assert run.status == Run.Status.CANCELLED
+
+
+def test_a_running_run_is_asked_to_stop(operator: Client, make_run: MakeRun) -> None:
+    run = make_run("running")
+
+    operator.post(f"/runs/{run.pk}/cancel/")
+
+    run.refresh_from_db()
+    assert run.status == Run.Status.CANCELLING
+
+
+def test_what_has_ended_cannot_be_cancelled(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run("succeeded")
+
+    response = operator.post(f"/runs/{run.pk}/cancel/", follow=True)
+
+    assert "not active any more" in text(response)
+
+
+def test_bob_sees_no_button_to_cancel(
+    sign_in: Callable[[Any], Client], bob: Any, make_run: MakeRun, text: Text
+) -> None:
+    assert "Cancel" not in show(sign_in(bob), make_run("running"), text)
+
+
+def test_names_and_messages_are_escaped(operator: Client, make_run: MakeRun, text: Text) -> None:
+    run = make_run("failed", operator="<i>eve</i>", error="<script>alert(1)</script>")
+    TableCopy.objects.filter(run=run).update(error="<b>`x`</b>")
+
+    page = show(operator, run, text)
+
+    assert "<i>eve" not in page
+    assert "<script>alert" not in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("tables", [5, 500])
+def test_the_number_of_tables_does_not_change_the_number_of_queries(
+    operator: Client,
+    make_run: MakeRun,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    tables: int,
+) -> None:
+    run = make_run("running", tables=tables)
+    operator.get(f"/runs/{run.pk}/live/")
+
+    with django_assert_num_queries(8):
+        operator.get(f"/runs/{run.pk}/live/")
