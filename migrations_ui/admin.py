@@ -36,7 +36,7 @@ def _is_field(model: type[Model], name: str) -> bool:
 
 
 class Kept:
-    """Nobody is deleted, but switched off: the host's tables that may refer to them are not here."""
+    """Nobody is deleted, but switched off: host tables that may refer to them are not here."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
