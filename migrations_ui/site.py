@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -65,6 +67,11 @@ class CutoverSite(AdminSite):
     def operators_here(self) -> bool:
         """Whether operators can be edited here: not where they are the source's accounts."""
         return self.is_registered(get_user_model())
+
+    def get_log_entries(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        """What was done to operators; nothing where they live elsewhere, out of a query's reach."""
+        entries: QuerySet[LogEntry] = super().get_log_entries(request)
+        return entries if self.operators_here() else entries.none()
 
     def sections(self, request: HttpRequest) -> list[Section]:
         links = [(reverse(name), text) for name, text in SECTIONS]
