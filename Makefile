@@ -9,8 +9,9 @@ unexport PYTHONPATH PYTHONHOME
 
 VENV := .venv
 BIN := $(VENV)/bin
-# A folder of its own: what a real cutover keeps in var/ is not the demo's to remove or to sign in to.
-DEMO := $(or $(CUTOVER_VAR),var/demo)
+# A folder of its own: what a real cutover keeps elsewhere is not the demo's to remove or to sign in
+# to, whatever CUTOVER_VAR says.
+DEMO := var/demo
 EVERYTHING := .[mysql,test]
 # Each candidate is tried out: a name on PATH may be a shim that leads nowhere.
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
@@ -18,10 +19,11 @@ FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	2>/dev/null && command -v "$$python" && break; done
 PYTHON ?= $(shell $(FIND_PYTHON))
 
-# What the demo writes, by name: demo-reset removes nothing else.
-DEMO_FILES := $(foreach name,source dest control huey, \
-	$(foreach end,.sqlite3 .sqlite3-wal .sqlite3-shm .sqlite3-journal,$(name)$(end))) \
-	secret_key
+# What the demo writes, by name: demo-clean removes nothing else.
+DEMO_DATABASES := $(addsuffix .sqlite3,source dest control huey source.unfinished.*)
+DEMO_FILES := $(DEMO_DATABASES) $(addsuffix -wal,$(DEMO_DATABASES)) $(addsuffix -shm,$(DEMO_DATABASES)) \
+	$(addsuffix -journal,$(DEMO_DATABASES)) demo.json demo.lock secret_key
+LOCK := import fcntl, sys; fcntl.flock(open(sys.argv[1], "a"), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 define install
 	@if [ -z "$(PYTHON)" ]; then \
@@ -41,14 +43,16 @@ help: ## this list
 
 .PHONY: demo
 demo: $(VENV)/.installed ## serve the dashboard with sample data; PORT=8000 DEMO_ROWS=300000
-	@CUTOVER_VAR="$(DEMO)" exec $(BIN)/python -m dashboard.demo.serve
+	@CUTOVER_VAR=$(DEMO) exec $(BIN)/python -m dashboard.demo.serve
 
 .PHONY: demo-reset
 demo-reset: demo-clean demo ## remove the sample data, then as `demo`
 
 .PHONY: demo-clean
 demo-clean: ## remove the files that the demo made, and nothing else
-	@rm -f -- $(addprefix "$(DEMO)"/,$(DEMO_FILES))
+	@[ ! -d $(DEMO) ] || $(PYTHON) -c '$(LOCK)' $(DEMO)/demo.lock 2>/dev/null || \
+		{ echo "The demo is running. Stop it first (Ctrl-C where it runs)." >&2; exit 1; }
+	@rm -f -- $(addprefix $(DEMO)/,$(DEMO_FILES))
 
 .PHONY: test
 test: packages lint types imports unit ## install everything, run every check and all tests

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,32 +122,39 @@ def redis_url(servers: Servers) -> Iterator[str]:
 # Commands
 
 
+def manage(
+    var: Path,
+    env: Mapping[str, str],
+    *arguments: str,
+    stdin: str = "",
+    timeout: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """manage.py in a process of its own, which keeps what it writes in the folder `var`.
+
+    Of the dashboard's settings it sees only what `env` says.  Never raises for an exit status.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    inherited["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+    return subprocess.run(  # noqa: S603  # our own command line
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**inherited, "CUTOVER_VAR": str(var), **env},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
 @pytest.fixture
 def run_manage(tmp_path: Path) -> RunManage:
-    """`run_manage(env, *arguments)`: manage.py in a process of its own; never raises by itself.
+    """`run_manage(env, *arguments)`: manage.py in a process of its own and the test's own folder.
 
-    The process sees of the dashboard's settings only what `env` says, and keeps what it writes
-    (secret key, queue, control database) in the test's own folder.
+    What it writes (secret key, queue, control database) is in `tmp_path / "var"`.
     """
     (var := tmp_path / "var").mkdir(exist_ok=True)
-
-    def run(
-        env: Mapping[str, str], *arguments: str, timeout: float = 120, stdin: str = ""
-    ) -> subprocess.CompletedProcess[str]:
-        inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-        inherited["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
-        return subprocess.run(  # noqa: S603  # our own command line
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**inherited, "CUTOVER_VAR": str(var), **env},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    return run
+    return partial(manage, var)
 
 
 # People
