@@ -25,6 +25,15 @@ DEMO_FILES := $(DEMO_DATABASES) $(addsuffix -wal,$(DEMO_DATABASES)) $(addsuffix 
 	$(addsuffix -journal,$(DEMO_DATABASES)) demo.json demo.lock secret_key
 LOCK := import fcntl, sys; fcntl.flock(open(sys.argv[1], "a"), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+# Ctrl-C goes to every process in the terminal's foreground.  While make is one of them it ends as
+# "interrupted", however well the demo stops; so the demo takes the foreground for itself meanwhile.
+SERVE := import atexit, os, runpy, signal; \
+	os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp() and ( \
+		signal.signal(signal.SIGTTOU, signal.SIG_IGN), \
+		atexit.register(os.tcsetpgrp, 0, os.getpgrp()), \
+		os.setpgid(0, 0), os.tcsetpgrp(0, os.getpid())); \
+	runpy.run_module("dashboard.demo.serve", run_name="__main__")
+
 define install
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "No Python >= 3.11 with venv was found. On Debian or Ubuntu:" >&2; \
@@ -43,7 +52,7 @@ help: ## this list
 
 .PHONY: demo
 demo: $(VENV)/.installed ## serve the dashboard with sample data; PORT=8000 DEMO_ROWS=300000
-	@CUTOVER_VAR=$(DEMO) exec $(BIN)/python -m dashboard.demo.serve
+	@CUTOVER_VAR=$(DEMO) exec $(BIN)/python -c '$(SERVE)'
 
 .PHONY: demo-reset
 demo-reset: demo-clean demo ## remove the sample data, then as `demo`

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import subprocess
+import sys
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -103,6 +104,46 @@ def dated(folder: Path) -> list[str]:
     for name in ("pyproject.toml", "constraints.txt"):
         (folder / name).touch()
     return ["--assume-new=pyproject.toml"]
+
+
+# Stands in for the demo's server.
+SERVE = """
+import signal, sys
+signal.signal(signal.SIGINT, lambda *context: sys.exit(0))
+print("ready", flush=True)
+signal.pause()
+"""
+# Runs a command in a terminal of its own, presses Ctrl-C once it says "ready", and ends as it does.
+# A process apart, because forking this one would fork the threads of other tests.
+IN_A_TERMINAL = """
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+print(os.read(terminal, 1000).decode().strip())
+os.write(terminal, b"\\x03")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_ctrl_c_stops_the_demo_without_noise(tmp_path: Path) -> None:
+    """make by itself would end as interrupted."""
+    (stand_in := tmp_path / "dashboard" / "demo" / "serve.py").parent.mkdir(parents=True)
+    stand_in.write_text(SERVE)
+    dated(tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
+    bin_folder = Path(sys.executable).parent
+    command = ("make", "-f", str(ROOT / "Makefile"), "demo", f"BIN={bin_folder}")
+    done = subprocess.run(  # noqa: S603  # our own command line
+        [sys.executable, "-c", IN_A_TERMINAL, *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")
 
 
 def test_every_requirement_is_pinned_to_the_version_that_is_installed() -> None:
