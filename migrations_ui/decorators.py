@@ -47,8 +47,9 @@ wipe = operators_only("view_run", "copy_run", "wipe_destination")
 def may(request: HttpRequest, *codenames: str) -> bool:
     """Whether the operator has these permissions of ours."""
     user = request.user
-    return not isinstance(user, AnonymousUser) and user.has_perms(
-        f"migrations_ui.{codename}" for codename in codenames
+    # Not `has_perms()`, which a host's user model need not have.
+    return not isinstance(user, AnonymousUser) and all(
+        user.has_perm(f"migrations_ui.{codename}") for codename in codenames
     )
 
 

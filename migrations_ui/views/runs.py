@@ -20,7 +20,7 @@ from migrations_ui.decorators import copy, look, may, wipe
 from migrations_ui.models import Run, TableCopy
 from migrations_ui.services import Plan, Refused, RunProgress
 from migrations_ui.site import site
-from migrations_ui.views.tables import SELECTION
+from migrations_ui.views.tables import SELECTION, count_error
 
 PER_PAGE = 25
 PATIENCE = 10  # seconds in the queue before the page says that no worker has taken the run
@@ -60,7 +60,11 @@ def new(request: HttpRequest) -> HttpResponse:
     if plan is None:
         return redirect("tables")
     return site.page(
-        request, "cutover/confirm/page.html", "Confirm the wipe and the copy", plan=plan
+        request,
+        "cutover/confirm/page.html",
+        "Confirm the wipe and the copy",
+        plan=plan,
+        count_error=count_error(),
     )
 
 
@@ -71,7 +75,8 @@ def new_live(request: HttpRequest) -> HttpResponse:
     plan = _plan(request)
     if plan is None:
         return HttpResponse(headers={"HX-Redirect": reverse("tables")})
-    return render(request, "cutover/confirm/live.html", {"plan": plan})
+    context = {"plan": plan, "count_error": count_error()}
+    return render(request, "cutover/confirm/live.html", context)
 
 
 @wipe

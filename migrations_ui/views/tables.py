@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
 from migrations_ui.decorators import copy, look, may
+from migrations_ui.models import CountRequest
 from migrations_ui.services import Refused, TableRow, TablesPage
 from migrations_ui.site import site
 
@@ -32,8 +33,9 @@ def tables(request: HttpRequest) -> HttpResponse:
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """The fragment that is polled while the worker counts."""
-    page = services.tables_page()
-    return render(request, "cutover/tables/live.html", _context(request, page))
+    context = _context(request, services.tables_page())
+    # A count that failed is not asked for again and again: only the page itself asks.
+    return render(request, "cutover/tables/live.html", context | {"ask": False})
 
 
 @copy
@@ -91,9 +93,16 @@ def _context(request: HttpRequest, page: TablesPage) -> dict[str, Any]:
         "apps": [(app, list(group)) for app, group in groupby(rows, lambda row: row.app_label)],
         "selection": frozenset(request.session.get(SELECTION, ())),
         "left_out": [row for row in page.rows if row.left_out],
+        "count_error": count_error(),
         "may_copy": may(request, "copy_run"),
         "ask": _incomplete(page) and may(request, "copy_run"),
     }
+
+
+def count_error() -> str:
+    """Why the latest count that was asked for has failed; "" if it has not."""
+    latest = CountRequest.objects.first()
+    return latest.error if latest else ""
 
 
 def _incomplete(page: TablesPage) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from migrations_ui import services
 from migrations_ui.models import CountRequest, Run
@@ -50,6 +51,15 @@ def test_nothing_can_be_confirmed_before_it_is_counted(operator: Client, text: T
     assert 'hx-get="/runs/new/live/"' in page
     assert 'action="/runs/start/"' not in page
     assert "manage.py run_huey" in page
+
+
+def test_a_count_that_failed_is_said(operator: Client, text: Text) -> None:
+    CountRequest.objects.update(finished_at=timezone.now(), error="It hung up.")
+
+    page = text(operator.get("/runs/new/"))
+
+    assert "The last count failed: It hung up." in page
+    assert "Ask again for the counts</button>" in page
 
 
 def test_the_poll_ends_with_the_form(counted: Client, text: Text) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from migrations_ui import services
@@ -69,6 +70,18 @@ def test_the_page_is_polled_while_the_worker_counts(operator: Client, text: Text
     CountRequest.objects.update(finished_at=CountRequest.objects.get().requested_at)
     services.count_now(table.label for table in services.host_tables())
     assert "hx-get" not in text(operator.get("/tables/live/"))
+
+
+def test_a_count_that_failed_is_said_and_not_asked_for_by_the_poll(
+    operator: Client, text: Text
+) -> None:
+    now = timezone.now()
+    CountRequest.objects.create(labels=[], finished_at=now, error="The server `db` hung up.")
+
+    page = text(operator.get("/tables/live/"))
+
+    assert "The last count failed: The server <code>db</code> hung up." in page
+    assert "hx-" not in page
 
 
 def test_htmx_gets_the_polled_fragment_for_its_request_to_count(

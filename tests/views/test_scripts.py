@@ -1,0 +1,179 @@
+"""What the small scripts and htmx do in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from migrations_ui import services
+from migrations_ui.models import CountRequest, Run, TableCopy
+from tests.views.conftest import GROUPS, Files
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from pytest_django.live_server_helper import LiveServer
+
+POLL = 5_000  # milliseconds in which a poll has certainly come
+
+Open = Callable[[str], "Page"]
+
+
+@pytest.fixture
+def open_page(
+    page: Page, live_server: LiveServer, files: Files, transactional_db: None
+) -> Iterator[Open]:
+    """`open_page("/tables/")`: that page in the browser, signed in as a superuser."""
+    get_user_model().objects.create_superuser("alice", password="alice")
+
+    def open_page(path: str) -> Page:
+        page.goto(f"{live_server.url}/admin/login/?next={path}")
+        page.fill("#id_username", "alice")
+        page.fill("#id_password", "alice")
+        page.click("[type=submit]")
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield open_page
+    page.goto("about:blank")  # no poll may outlive the test's database
+
+
+def expect(page: Page, selector: str, text: str) -> None:
+    page.locator(selector, has_text=re.compile(text)).wait_for(timeout=POLL)
+
+
+def count_everything() -> None:
+    services.count_now(table.label for table in services.host_tables())
+    CountRequest.objects.update(finished_at=timezone.now())
+
+
+def test_the_selection_is_summed_and_what_refers_to_it_is_named(open_page: Open) -> None:
+    count_everything()
+    page = open_page("/tables/")
+
+    page.check("[value='auth.Group']")
+
+    expect(page, "#selection-sum", f"1 table selected: {GROUPS} rows to copy, 0 rows to wipe.")
+    expect(page, "#selection-reach", "auth.Group_permissions, auth.User_groups")
+
+
+def test_all_tables_are_selected_but_those_left_out(open_page: Open) -> None:
+    count_everything()
+    page = open_page("/tables/")
+
+    page.check("[data-app='*']")
+
+    assert not page.is_checked("[value='sessions.Session']")
+    expect(page, "#selection-sum", f"{len(services.host_tables()) - 1} tables selected")
+
+
+def test_an_app_is_selected_as_far_as_it_is_shown(open_page: Open) -> None:
+    count_everything()
+    page = open_page("/tables/")
+
+    page.fill("#q", "auth group")
+    page.check("input[data-app='auth']")
+
+    assert page.locator("#tables tr.row:visible").count() == 2 + 1  # with the groups of users
+    expect(page, "#selection-sum", "3 tables selected")
+    page.fill("#q", "permission")
+    expect(page, "#selection-sum", r"3 tables selected \(2 not shown\)")
+
+
+def test_a_poll_keeps_the_selection_and_the_focus(open_page: Open) -> None:
+    page = open_page("/tables/")
+    page.wait_for_selector("#tables[hx-get]")
+
+    page.check("[value='auth.Group']")
+    page.focus("[value='auth.Group']")
+    count_everything()
+
+    page.wait_for_selector("#tables:not([hx-get])", timeout=POLL)
+    assert page.is_checked("[value='auth.Group']")
+    assert page.evaluate("document.activeElement.value") == "auth.Group"
+    expect(page, "#selection-sum", f"1 table selected: {GROUPS} rows to copy")
+
+
+def test_the_button_waits_for_the_destinations_name(open_page: Open) -> None:
+    page = open_page("/tables/")
+    page.check("[value='auth.Group']")
+    page.click("text=Review the wipe and the copy")
+    page.wait_for_selector("#plan[hx-get]")
+    count_everything()
+    page.wait_for_selector("#name", timeout=POLL)
+
+    assert page.is_disabled("#confirm button")
+    page.fill("#name", "shop")
+    assert page.is_disabled("#confirm button")
+    page.fill("#name", "shop.sqlite3")
+    page.click("#confirm button")
+
+    page.wait_for_url("**/runs/*/")
+    assert Run.objects.get().status == Run.Status.QUEUED
+
+
+@pytest.fixture
+def running(make_run: Callable[..., Run], transactional_db: None) -> Run:
+    return make_run("running", tables=4, phase=Run.Phase.LOAD)
+
+
+def test_the_title_and_the_announcement_follow_the_run(open_page: Open, running: Run) -> None:
+    page = open_page(f"/runs/{running.pk}/")
+    assert page.title() == f"25 % · Run {running.pk} | Cutover"
+
+    TableCopy.objects.filter(run=running).update(copied_rows=1000, status="done")
+    Run.objects.update(status=Run.Status.SUCCEEDED)
+
+    page.wait_for_selector("#run:not([hx-get])", timeout=POLL)
+    assert page.title() == f"Run {running.pk} succeeded | Cutover"
+    expect(page, "#announcement", f"Run {running.pk} is succeeded.")
+
+
+def test_a_poll_does_not_close_what_was_opened(open_page: Open, running: Run) -> None:
+    page = open_page(f"/runs/{running.pk}/")
+
+    page.click("#cancel summary")
+    page.focus("#cancel button")
+    with page.expect_response("**/live/"):
+        pass
+    TableCopy.objects.filter(run=running).update(copied_rows=500)
+    expect(page, ".run-rows", "2,000 of 4,000 rows")
+
+    assert page.evaluate("document.activeElement.textContent") == f"Cancel run {running.pk}"
+    page.click("#cancel button")
+    expect(page, ".run-state", "cancelling")
+
+
+def test_a_lost_connection_is_said_and_the_last_state_stays(open_page: Open, running: Run) -> None:
+    page = open_page(f"/runs/{running.pk}/")
+
+    page.route("**/live/", lambda route: route.abort())
+    expect(page, "#connection", "Not updated since .* goes on without this page")
+    assert page.is_visible("text=1,000 of 4,000 rows")
+    page.unroute("**/live/")
+
+    page.wait_for_selector("#connection", state="hidden", timeout=POLL)
+
+
+def test_a_session_that_ended_leads_to_the_sign_in_page(open_page: Open, running: Run) -> None:
+    page = open_page(f"/runs/{running.pk}/")
+
+    page.context.clear_cookies()
+
+    page.wait_for_url(f"**/admin/login/?next=%2Fruns%2F{running.pk}%2F", timeout=POLL)
+
+
+@pytest.mark.parametrize("path", ["/", "/preflight/", "/tables/", "/runs/", "/audits/"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_the_window(
+    open_page: Open, make_run: Callable[..., Run], path: str, width: int
+) -> None:
+    make_run("failed")
+    page = open_page(path)
+    page.set_viewport_size({"width": width, "height": 800})
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
