@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from migrations_ui.engine.databases import access
+
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 
@@ -88,6 +90,20 @@ def with_driver(config: dict[str, Any], name: str) -> dict[str, Any]:
                 f"imported ({error}). Install Cutover with its extra: pip install '.[mysql]'."
             ) from None
     return config
+
+
+def set_apart(control: dict[str, Any], endpoints: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The control database's configuration, if it leads to neither of the other two.
+
+    An error and not a system check: the first connection would already write to a SQLite file.
+    """
+    for side, words in (("source", "source"), ("dest", "destination")):
+        if access.place(control) == access.place(endpoints[side]):
+            raise ImproperlyConfigured(
+                f"The control database is also the {words}. Give CONTROL_DATABASE_URL a database "
+                "of its own, or leave it out for a SQLite file."
+            )
+    return control
 
 
 def secret_key(path: Path) -> str:

@@ -114,11 +114,11 @@ def models() -> tuple[type[Model], ...]:
     """The models whose tables are made from the models themselves, those first that others need.
 
     The admin's log is among them: it refers to the user model, so that its migrations may need the
-    host's.  With accounts in the source it is there, but without the reference, and stays empty.
+    host's.
     """
-    made = [model for model in user_models() if model._meta.app_label not in CONTROL_APPS]
     if not live_in_control():
-        return () if field_problem(LogEntry._meta.get_field("user")) else (LogEntry,)
+        return ()
+    made = [model for model in user_models() if model._meta.app_label not in CONTROL_APPS]
     return (*made, *(through for model in made for through in relation_tables(model)), LogEntry)
 
 

@@ -6,17 +6,15 @@ is asked again, of the servers themselves, before every run.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, register
 
-from migrations_ui.engine.databases.access import Config, vendor
+from migrations_ui.engine.databases.access import place
 
-LOOPBACK = {"", "localhost", "127.0.0.1", "::1", "[::1]"}
-PORTS = {"postgresql": "5432", "mysql": "3306"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
 @register
@@ -29,19 +27,6 @@ def queue_is_not_immediate(**kwargs: Any) -> list[CheckMessage]:
             hint='Set "immediate" to False in HUEY, and run a worker: manage.py run_huey.',
             id="migrations_ui.E001",
         )
-    ]
-
-
-@register
-def control_database_is_neither_side(**kwargs: Any) -> list[CheckMessage]:
-    return [
-        checks.Error(
-            f"The control database is also the {words}, by its configuration.",
-            hint="Give CONTROL_DATABASE_URL a database of its own, or leave it out for SQLite.",
-            id="migrations_ui.E002",
-        )
-        for side, words in (("source", "source"), ("dest", "destination"))
-        if place(settings.DATABASES["default"]) == place(settings.ENDPOINTS[side])
     ]
 
 
@@ -71,13 +56,3 @@ def debug_stays_at_home(**kwargs: Any) -> list[CheckMessage]:
             id="migrations_ui.W002",
         )
     ]
-
-
-def place(config: Config) -> tuple[str, ...]:
-    """Where a configuration leads, in a form that can be compared."""
-    kind = vendor(config)
-    if kind == "sqlite":
-        return kind, os.path.realpath(config["NAME"])
-    host = str(config.get("HOST") or "")
-    port = str(config.get("PORT") or PORTS[kind])
-    return kind, "" if host in LOOPBACK else host, port, str(config["NAME"])

@@ -24,7 +24,8 @@ users = [
 ]
 User.objects.using("dest").bulk_create(users)
 users[0].colleagues.add(*users[1:4])
-Profile.objects.using("dest").bulk_create(Profile(user=user, room=str(user.pk)[:4]) for user in users)
+profiles = [Profile(user=user, room=str(user.pk)[:4]) for user in users]
+Profile.objects.using("dest").bulk_create(profiles)
 """
 READ_CLINIC = """
 import json
@@ -88,7 +89,8 @@ def test_the_hosts_pages_tags_checks_tasks_and_handlers_stay_out(attic: Site) ->
 
 def test_the_settings_that_models_read_are_the_hosts_and_the_sites_are_ours(attic: Site) -> None:
     found = attic.shell(
-        "import json; from django.conf import settings; from tests.hosts.attic.boxes.models import *;"
+        "import json; from django.conf import settings;"
+        "from tests.hosts.attic.boxes.models import Box;"
         "print(json.dumps([settings.USE_TZ, settings.TIME_ZONE, settings.DEFAULT_AUTO_FIELD,"
         " settings.CUTOVER, settings.PREPEND_WWW, settings.SESSION_COOKIE_DOMAIN,"
         " settings.HUEY['immediate'], Box._meta.pk.get_internal_type()]))"

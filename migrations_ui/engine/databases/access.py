@@ -17,6 +17,9 @@ CONNECT_TIMEOUT = 5
 # Seconds that a SQLite connection waits for another one's write.
 BUSY_TIMEOUT = 20
 
+LOOPBACK = {"", "localhost", "127.0.0.1", "::1"}
+PORTS = {"postgresql": "5432", "mysql": "3306"}
+
 VENDORS = {
     "postgresql": "postgresql",
     "postgis": "postgresql",
@@ -36,6 +39,16 @@ def vendor(config: Config) -> str:
             f"The database engine {engine!r} is not one that Cutover can read. It moves data "
             "between PostgreSQL, MySQL/MariaDB and SQLite."
         ) from None
+
+
+def place(config: Config) -> tuple[str, ...]:
+    """Where a configuration leads, in a form that can be compared."""
+    kind = vendor(config)
+    if kind == "sqlite":
+        return kind, os.path.realpath(config["NAME"])
+    host = str(config.get("HOST") or "")
+    port = str(config.get("PORT") or PORTS[kind])
+    return kind, "" if host in LOOPBACK else host, port, str(config["NAME"])
 
 
 def endpoint(config: Config) -> Config:
@@ -90,7 +103,10 @@ def read_only(config: Config) -> Config:
         statement = "SET SESSION TRANSACTION READ ONLY"
         options["init_command"] = f"{before}; {statement}" if before else statement
     else:
-        return config | {"NAME": sqlite_uri(config["NAME"], "ro"), "OPTIONS": options | {"uri": True}}
+        return config | {
+            "NAME": sqlite_uri(config["NAME"], "ro"),
+            "OPTIONS": options | {"uri": True},
+        }
     return config | {"OPTIONS": options}
 
 

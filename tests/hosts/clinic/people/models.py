@@ -58,4 +58,4 @@ class Profile(models.Model):
 @receiver(post_save, sender=User)
 def make_profile(sender: type[User], instance: User, created: bool, **kwargs: Any) -> None:
     if created:
-        Profile.objects.create(user=instance)
+        Profile(user=instance).save()
