@@ -30,6 +30,13 @@ def functions(path: Path) -> Iterator[FUNCTION]:
             yield node
 
 
+def imports(node: ast.AST) -> list[str]:
+    """The modules that a statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
 def lines(function: FUNCTION) -> int:
     """Its length without its docstring."""
     documented = ast.get_docstring(function, clean=False)
@@ -56,6 +63,26 @@ def test_every_module_says_what_it_is_about() -> None:
         if text.strip() and not ast.get_docstring(ast.parse(text))
     ]
     assert undocumented == []
+
+
+def test_the_engine_knows_no_http_and_no_templates() -> None:
+    """Of Django it needs the models and the ORM, and what tells a session from other rows."""
+    allowed = (
+        "django.apps",
+        "django.contrib.sessions.base_session",
+        "django.core.exceptions",
+        "django.db",
+        "django.utils",
+    )
+    imported = {
+        name
+        for path in OURS
+        if path.parts[1] == "engine"
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        for name in imports(node)
+    }
+    django = {name for name in imported if name.startswith("django")}
+    assert {name for name in django if not name.startswith(allowed)} == set()
 
 
 def test_a_rule_that_is_switched_off_says_why() -> None:
