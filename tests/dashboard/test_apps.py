@@ -1,0 +1,87 @@
+"""A host's behaviour is left out, and Django's own is kept."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import AppConfig, apps
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.auth.apps import AuthConfig
+from django.dispatch import Signal
+
+from dashboard.apps import is_ours, mute_host, start_up_without_host
+from dashboard.templating import own_libraries
+
+heard: list[str] = []
+
+
+class HostConfig(AppConfig):
+    def ready(self) -> None:
+        heard.append("a host's app has started")
+
+
+class HostsAuthConfig(AuthConfig):
+    def ready(self) -> None:
+        heard.append("a host's variant of Django's app has started")
+
+
+def module(config: type[AppConfig]) -> AppConfig:
+    return config("django.contrib.auth", apps.get_app_config("auth").module)
+
+
+def test_a_hosts_app_does_not_start() -> None:
+    start_up_without_host(module(HostConfig))()
+    assert heard == []
+
+
+def test_a_hosts_variant_of_one_of_djangos_apps_starts_as_djangos(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = []
+    monkeypatch.setattr(AuthConfig, "ready", lambda config: started.append(config.label))
+    start_up_without_host(module(HostsAuthConfig))()
+    assert (started, heard) == (["auth"], [])
+
+
+def test_the_admin_is_there_without_autodiscovery() -> None:
+    assert type(apps.get_app_config("admin")) is SimpleAdminConfig
+
+
+def test_a_hosts_signal_handler_is_muted_and_ours_is_kept() -> None:
+    signal = Signal()
+
+    def hosts(**kwargs: object) -> None:
+        heard.append("a host's handler")
+
+    def djangos(**kwargs: object) -> None:
+        """Kept."""
+
+    hosts.__module__, djangos.__module__ = "shop.models", "django.contrib.sites.management"
+    signal.connect(hosts)
+    signal.connect(djangos)
+    mute_host([signal])
+    assert [function for function, _ in signal.send(None)] == [djangos]
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("django.contrib.auth", True),
+        ("dashboard.demo.models", True),
+        ("migrations_ui", True),
+        ("django_oscar", False),
+        ("djangocms", False),
+        ("shop.models", False),
+        ("", False),
+    ],
+)
+def test_what_is_ours_is_told_by_the_package(name: str, ours: bool) -> None:
+    assert is_ours(name) is ours
+
+
+def test_the_pages_know_djangos_template_tags_and_their_own() -> None:
+    libraries = own_libraries()
+    assert libraries["i18n"] == "django.templatetags.i18n"
+    assert libraries["static"] == "django.templatetags.static"
+    assert libraries["admin_urls"] == "django.contrib.admin.templatetags.admin_urls"
+    assert libraries["cutover"] == "migrations_ui.templatetags.cutover"
