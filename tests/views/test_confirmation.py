@@ -42,7 +42,7 @@ def test_without_a_selection_there_is_nothing_to_confirm(
     response = sign_in(alice).get("/runs/new/", follow=True)
 
     assert response.redirect_chain[-1][0] == "/tables/"
-    assert "No table is selected." in text(response)
+    assert '<li class="error">No table is selected.' in text(response)
 
 
 def test_nothing_can_be_confirmed_before_it_is_counted(operator: Client, text: Text) -> None:
