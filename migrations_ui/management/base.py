@@ -20,16 +20,22 @@ USAGE = 2  # the exit status of a command that was called wrongly; nothing was t
 class CutoverCommand(BaseCommand):
     """A command whose work is in the services; what these refuse is its error message."""
 
+    # What --json prints when the services refuse what was asked for.
+    nothing: dict[str, Any]
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
         except (services.Refused, EngineError) as error:
-            raise CommandError(str(error)) from error
+            reason = str(error)
         except DatabaseError as error:
-            raise CommandError(
+            reason = (
                 "The control database does not answer, or has not been prepared by "
                 f"`manage.py migrate`: {error}"
-            ) from error
+            )
+        if options.get("json"):
+            self.write_json(self.nothing)
+        raise CommandError(reason)
 
     def chosen_labels(self, labels: Iterable[str], exclude: Iterable[str] = ()) -> list[str]:
         """The tables that the labels mean (none: all but those left out by default)."""

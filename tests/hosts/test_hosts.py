@@ -204,3 +204,31 @@ def test_where_operators_live_in_control_accounts_of_the_source_do_not_sign_in(
     answer = clinic.sign_in("alice@example.org")
     assert not answer["signed in"]
     assert set(answer["pages"].values()) == {302}
+
+
+def test_an_app_that_completes_models_when_it_starts_is_started(
+    attic: Site, tmp_path: Path
+) -> None:
+    """The one kind of start-up code that decides which columns there are."""
+    package = tmp_path / "modeltranslation"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "apps.py").write_text(
+        "from django.apps import AppConfig\n"
+        "from django.db.models import CharField\n"
+        "class TranslationConfig(AppConfig):\n"
+        "    name = 'modeltranslation'\n"
+        "    def ready(self):\n"
+        "        from tests.hosts.attic.boxes.models import Box\n"
+        "        CharField(max_length=50).contribute_to_class(Box, 'label_de')\n"
+    )
+    (tmp_path / "translated.py").write_text(
+        "from tests.hosts.attic.settings import *\n"
+        "INSTALLED_APPS = [*INSTALLED_APPS, 'modeltranslation']\n"
+    )
+    site = attic.with_env(HOST_SETTINGS="translated", PYTHONPATH=str(tmp_path))
+    names = site.shell(
+        "import json; from tests.hosts.attic.boxes.models import Box;"
+        "print(json.dumps([field.name for field in Box._meta.get_fields()]))"
+    )
+    assert "label_de" in names

@@ -13,6 +13,7 @@ from migrations_ui.models import Audit, AuditedTable
 
 class Command(CutoverCommand):
     help = "Compare the two sides. Exit status: 0 same, 1 differences, 2 wrong usage."
+    nothing = {"status": "refused", "tables": []}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("labels", nargs="*", metavar="LABEL", help="app_label[.Model]")

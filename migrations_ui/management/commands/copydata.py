@@ -20,6 +20,7 @@ class Command(CutoverCommand):
         "Wipe tables of the destination and copy the source's rows there. "
         "Exit status: 0 all copied, 1 not, 2 wrong usage."
     )
+    nothing = {"run": None, "status": "refused", "rows": 0, "seconds": 0.0, "tables": []}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("labels", nargs="*", metavar="LABEL", help="app_label[.Model]")
@@ -39,9 +40,11 @@ class Command(CutoverCommand):
         if bool(options["labels"]) == options["all"]:
             raise CommandError("Give either labels or --all.", returncode=USAGE)
         labels = self.chosen_labels(options["labels"], options["exclude"])
-        self.check_wipe(options["wipe"], services.plan(labels, reverse=options["reverse"]))
-        services.count_now(labels, reverse=options["reverse"])
         plan = services.plan(labels, reverse=options["reverse"])
+        self.check_wipe(options["wipe"], plan)
+        if not plan.blockers:
+            services.count_now(labels, reverse=options["reverse"])
+            plan = services.plan(labels, reverse=options["reverse"])
         run = services.prepare_run(
             labels,
             options["wipe"] or self.ask(plan),

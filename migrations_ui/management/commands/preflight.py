@@ -13,6 +13,7 @@ from migrations_ui.management.base import CutoverCommand
 
 class Command(CutoverCommand):
     help = "Check both sides. Exit status: 0 no blocker, 1 blockers, 2 wrong usage."
+    nothing = {"status": "refused", "findings": []}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("labels", nargs="*", metavar="LABEL", help="app_label[.Model]")

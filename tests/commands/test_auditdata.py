@@ -1,0 +1,65 @@
+"""auditdata: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+
+from tests.hosts.site import Site
+
+KEYS = [
+    "label",
+    "table",
+    "source_rows",
+    "dest_rows",
+    "missing",
+    "extra",
+    "different",
+    "verdict",
+]
+
+
+def test_sides_that_differ_are_1(registry: Site) -> None:
+    done = registry.manage("auditdata", "--counts", "--json", fails=True)
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert answer["status"] == "differs"
+    assert list(answer["tables"][0]) == KEYS
+
+
+def test_counts_that_agree_are_0_and_never_more_than_counts_only(registry: Site) -> None:
+    registry.manage("copydata", "--all", "--wipe", "dest.sqlite3")
+    done = registry.manage("auditdata", "--counts", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["status"] == "counts-only"
+    assert {table["verdict"] for table in answer["tables"]} == {"counts-only"}
+    assert all(table["source_rows"] == table["dest_rows"] for table in answer["tables"])
+    assert done.stderr == ""
+
+
+def test_people_see_mismatches_first_and_that_cells_were_not_compared(registry: Site) -> None:
+    registry.manage("copydata", "auth", "contenttypes", "--wipe", "dest.sqlite3")
+    done = registry.manage("auditdata", "--counts", "auth", "registry.Pid", fails=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("registry.Pid: ")
+    assert lines[0].endswith("0 rows, differs")
+    assert lines[-1].endswith("Cells were not compared.")
+
+
+def test_without_counts_it_is_wrong_usage(registry: Site) -> None:
+    done = registry.manage("auditdata", "registry.Pid", fails=True)
+    assert done.returncode == 2
+    assert "--counts" in done.stderr
+
+
+def test_a_label_that_does_not_exist_is_2(registry: Site) -> None:
+    done = registry.manage("auditdata", "--counts", "registri", fails=True)
+    assert done.returncode == 2
+    assert "Did you mean registry" in done.stderr
+
+
+def test_an_unreachable_side_is_1_and_an_answer_in_json(registry: Site) -> None:
+    site = registry.with_env(DEST_DATABASE_URL="sqlite:////nowhere/dest.sqlite3")
+    done = site.manage("auditdata", "--counts", "--json", fails=True)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "failed"
+    assert "/nowhere/dest.sqlite3 can't be opened" in done.stderr

@@ -1,0 +1,237 @@
+"""copydata: what it wants confirmed, what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.hosts.site import Site
+
+TABLE = [
+    "label",
+    "table",
+    "source_rows",
+    "dest_rows",
+    "copied_rows",
+    "rejected_rows",
+    "seconds",
+    "verdict",
+]
+NAME = "dest.sqlite3"
+
+
+def pids(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM registry_pid").fetchone()[0])
+
+
+# What it does
+
+
+def test_all_is_copied_and_the_answer_is_one_json_object(registry: Site, tmp_path: Path) -> None:
+    done = registry.manage("copydata", "--all", "--wipe", NAME, "--json")
+    answer = json.loads(done.stdout)
+    assert list(answer) == ["run", "status", "rows", "seconds", "tables"]
+    assert answer["status"] == "succeeded"
+    assert list(answer["tables"][0]) == TABLE
+    labels = [table["label"] for table in answer["tables"]]
+    assert "registry.Target" in labels
+    assert "sessions.Session" not in labels
+    for table in answer["tables"]:
+        assert table["source_rows"] == table["copied_rows"] == table["dest_rows"]
+        assert table["verdict"] == "counts-only"
+    assert pids(tmp_path / NAME) == pids(tmp_path / "source.sqlite3") > 0
+
+
+def test_it_can_be_done_again(registry: Site) -> None:
+    for _ in range(2):
+        done = registry.manage("copydata", "--all", "--wipe", NAME)
+        assert "succeeded" in done.stdout
+
+
+def test_labels_choose_tables_and_exclude_leaves_some_out(registry: Site) -> None:
+    done = registry.manage(
+        "copydata",
+        "contenttypes",
+        "auth",
+        "--exclude",
+        "auth.User_groups",
+        "--wipe",
+        NAME,
+        "--json",
+    )
+    labels = {table["label"] for table in json.loads(done.stdout)["tables"]}
+    assert {"contenttypes.ContentType", "auth.User", "auth.Group_permissions"} <= labels
+    assert "auth.User_groups" not in labels
+    assert not any(label.startswith("registry") for label in labels)
+
+
+def test_reverse_exchanges_the_two_and_wants_the_other_name(registry: Site, tmp_path: Path) -> None:
+    registry.manage("copydata", "--all", "--wipe", NAME)
+    done = registry.manage("copydata", "--all", "--reverse", "--wipe", NAME, fails=True)
+    assert done.returncode == 2
+    assert "the destination is 'source.sqlite3'" in done.stderr
+    done = registry.manage("copydata", "--all", "--reverse", "--wipe", "source.sqlite3", "--json")
+    assert json.loads(done.stdout)["status"] == "succeeded"
+    assert pids(tmp_path / NAME) == pids(tmp_path / "source.sqlite3")
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param([], "Give either labels or --all", id="nothing"),
+        pytest.param(["--all", "registry"], "Give either labels or --all", id="both"),
+        pytest.param(["registry.Pud"], "Did you mean registry.Pid", id="unknown label"),
+        pytest.param(["--all", "--exclude", "nothing"], "no table or app 'nothing'", id="exclude"),
+        pytest.param(["registry.Pid", "--exclude", "registry.Pid"], "no table", id="none left"),
+        pytest.param(["--all"], f"Add --wipe {NAME}", id="not confirmed"),
+        pytest.param(["--all", "--wipe", "shop"], f"destination is '{NAME}'", id="wrong name"),
+        pytest.param(["--all", "--workers", "3"], "unrecognized arguments", id="unknown option"),
+    ],
+)
+def test_wrong_usage_is_2_and_touches_nothing(
+    registry: Site, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    before = (tmp_path / NAME).read_bytes()
+    done = registry.manage("copydata", "--json", *arguments, fails=True)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert (tmp_path / NAME).read_bytes() == before
+
+
+def test_a_blocker_is_1_says_what_to_do_and_touches_nothing(registry: Site, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / NAME)) as connection:
+        connection.execute("ALTER TABLE registry_pid DROP COLUMN name")
+    before = (tmp_path / NAME).read_bytes()
+    done = registry.manage("copydata", "--all", "--wipe", NAME, "--json", fails=True)
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {
+        "run": None,
+        "status": "refused",
+        "rows": 0,
+        "seconds": 0.0,
+        "tables": [],
+    }
+    assert "migrate --database dest" in done.stderr
+    assert (tmp_path / NAME).read_bytes() == before
+
+
+def test_the_same_database_twice_is_1(registry: Site) -> None:
+    site = registry.with_env(DEST_DATABASE_URL=registry.env["SOURCE_DATABASE_URL"])
+    done = site.manage("copydata", "--all", "--wipe", "source.sqlite3", fails=True)
+    assert done.returncode == 1
+    assert "the same physical database" in done.stderr
+
+
+def test_a_second_run_on_an_active_destination_is_1(registry: Site, tmp_path: Path) -> None:
+    registry.manage("copydata", "registry.Policy", "--wipe", NAME)
+    with closing(sqlite3.connect(tmp_path / "var/control.sqlite3")) as connection, connection:
+        connection.execute(
+            "UPDATE migrations_ui_run SET status = 'running', heartbeat_at = datetime('now'), "
+            "active_dest = json_extract(dest, '$.identity')"
+        )
+    done = registry.manage("copydata", "registry.Policy", "--wipe", NAME, fails=True)
+    assert done.returncode == 1
+    assert "is active on dest.sqlite3" in done.stderr
+
+
+# On a terminal
+
+
+class Terminal:
+    """manage.py on a terminal of its own, where a person types."""
+
+    def __init__(self, site: Site, tmp_path: Path, *arguments: str) -> None:
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(  # noqa: S603  # our own command line
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=os.environ
+            | {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "CUTOVER_VAR": f"{tmp_path}/var"}
+            | dict(site.env),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.text = ""
+
+    def read(self, until: str = "", seconds: float = 30) -> str:
+        """What is on the terminal by the time that it says this, or that the process has ended."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not (until and until in self.text):
+            if not select.select([self.master], [], [], 0.1)[0]:
+                continue
+            try:
+                self.text += os.read(self.master, 4096).decode()
+            except OSError:  # the process has left the terminal
+                break
+        return self.text
+
+    def type(self, line: str) -> None:
+        os.write(self.master, f"{line}\n".encode())
+
+    def ended(self) -> int:
+        self.read()
+        os.close(self.master)
+        return self.process.wait(30)
+
+
+def test_on_a_terminal_the_name_is_asked_for_and_what_it_wipes_is_said(
+    registry: Site, tmp_path: Path
+) -> None:
+    terminal = Terminal(registry, tmp_path, "copydata", "--all")
+    said = terminal.read(until="to go on: ")
+    assert "This wipes" in said
+    assert NAME in said
+    terminal.type(NAME)
+    assert terminal.ended() == 0
+    assert "succeeded" in terminal.text
+    assert pids(tmp_path / NAME) > 0
+
+
+def test_a_name_that_is_typed_wrong_wipes_nothing(registry: Site, tmp_path: Path) -> None:
+    before = (tmp_path / NAME).read_bytes()
+    terminal = Terminal(registry, tmp_path, "copydata", "--all")
+    terminal.read(until="to go on: ")
+    terminal.type("source.sqlite3")
+    assert terminal.ended() == 1
+    assert "Nothing was wiped." in terminal.text
+    assert (tmp_path / NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_cancelled_in_order(
+    registry: Site, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A lock on the destination keeps the run from ending before it is interrupted."""
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as lock:
+        terminal = Terminal(registry, tmp_path, "copydata", "--all", "--wipe", NAME)
+        lock.execute("BEGIN")
+        lock.execute("SELECT count(*) FROM registry_pid").fetchone()
+        terminal.read(until=" rows")
+        terminal.process.send_signal(number)
+        time.sleep(1)
+        lock.execute("ROLLBACK")
+    assert terminal.ended() == 1
+    assert "ended as cancelled" in terminal.text
+    with closing(sqlite3.connect(tmp_path / "var/control.sqlite3")) as connection:
+        run = connection.execute("SELECT status, active_dest FROM migrations_ui_run").fetchone()
+    assert run == ("cancelled", None)
