@@ -68,6 +68,7 @@ DATABASE_ROUTERS = ["dashboard.routers.ThreeDatabases"]
 SECRET_KEY = environment.secret_key(CUTOVER_VAR / "secret_key")
 DEBUG = environment.boolean("DEBUG", default=False)
 ALLOWED_HOSTS = environment.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a selection of all tables of a large project
 CSRF_TRUSTED_ORIGINS = environment.strings("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = host.installed_apps(

@@ -28,7 +28,7 @@ def answer(request_id: int) -> None:
 
 
 def count_exactly(tables: Sequence[Table], *, reverse: bool) -> None:
-    """Count the tables on both sides and keep the numbers; a side that fails does not stop the other."""
+    """Count the tables on both sides and keep the numbers; one side may fail alone."""
     ends = endpoints(reverse=reverse)
     errors = [
         str(error)

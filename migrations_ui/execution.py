@@ -29,7 +29,7 @@ WORKER = "worker"
 
 
 def execute(run_id: int) -> None:
-    """Do a queued run from preflight to verify; a run that another worker has taken is left alone."""
+    """Do a queued run from preflight to verify, unless another worker has taken it."""
     now = timezone.now()
     if not move(run_id, Run.Status.RUNNING, who=WORKER, started_at=now, heartbeat_at=now):
         return
@@ -146,9 +146,7 @@ def verify(run: Run, found: Sequence[Layout]) -> None:
         run.tables.filter(label=table.label).update(dest_rows_after=table.dest_rows)
     if report.status == Audit.Status.FAILED:
         raise EngineError(f"All rows were copied, but the audit failed: {report.error}")
-    problems = [
-        f"{table.label}: {table.problem}" for table in report.tables.exclude(problem="")
-    ]
+    problems = [f"{table.label}: {table.problem}" for table in report.tables.exclude(problem="")]
     if problems:
         raise EngineError(f"The audit found differences. {'; '.join(problems)}.")
 
@@ -259,4 +257,3 @@ def restore_constraints(run: Run, dest: Database) -> list[str]:
         else:
             DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
     return problems
-

@@ -74,9 +74,7 @@ class Plan:
         return [row.label for row in self.tables]
 
 
-def run_preflight(
-    labels: Iterable[str] | None = None, *, reverse: bool = False
-) -> PreflightReport:
+def run_preflight(labels: Iterable[str] | None = None, *, reverse: bool = False) -> PreflightReport:
     """Check both sides for the tables of the labels; None means all but those left out."""
     report = check(chosen_tables(labels), reverse=reverse)
     ends = endpoints(reverse=reverse)

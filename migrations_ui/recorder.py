@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from migrations_ui.engine.databases.base import ForeignKey
@@ -111,9 +112,7 @@ class Recorder:
 
     def table_started(self, layout: Layout) -> None:
         self.check()
-        self._table(layout.label).update(
-            status=TableCopy.Status.COPYING, started_at=timezone.now()
-        )
+        self._table(layout.label).update(status=TableCopy.Status.COPYING, started_at=timezone.now())
 
     def table_progress(self, layout: Layout, rows: int) -> None:
         with self._lock:
@@ -145,5 +144,5 @@ class Recorder:
         """Write a line of the run's timeline."""
         Event.objects.create(run_id=self.run_id, who="worker", what=what)
 
-    def _table(self, label: str):  # noqa: ANN202
+    def _table(self, label: str) -> QuerySet[TableCopy]:
         return TableCopy.objects.filter(run_id=self.run_id, label=label)

@@ -17,7 +17,7 @@ from migrations_ui.models import Audit, CountRequest, Event, Run, TableCopy
 from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
 from migrations_ui.sides import Refused, Side, chosen_tables, host_tables
 from migrations_ui.states import move
-from migrations_ui.tables import TableRow, TablesPage, tables_page
+from migrations_ui.tables import TableRow, TablesPage, pending_counts, tables_page
 
 __all__ = [
     "Plan",
@@ -61,9 +61,7 @@ execute_audit = execution.audit
 def request_counts(labels: Iterable[str] | None = None, *, reverse: bool = False) -> None:
     """Ask a worker for exact counts of these tables (None: of all), unless one is at it already."""
     chosen = [table.label for table in (chosen_tables(labels) if labels else host_tables())]
-    pending = CountRequest.objects.filter(
-        finished_at=None, reverse=reverse, requested_at__gt=timezone.now() - timedelta(minutes=10)
-    )
+    pending = pending_counts().filter(reverse=reverse)
     if any(set(chosen) <= set(request.labels) for request in pending):
         return
     request = CountRequest.objects.create(labels=chosen, reverse=reverse)
@@ -170,7 +168,9 @@ def record(current: Plan, operator: str) -> Run:
 def cancel(run: Run, operator: str) -> None:
     """Ask a run to stop; one that no worker has taken yet is cancelled at once."""
     now = timezone.now()
-    if move(run.pk, Run.Status.CANCELLED, who=operator, finished_at=now, only_from=Run.Status.QUEUED):
+    if move(
+        run.pk, Run.Status.CANCELLED, who=operator, finished_at=now, only_from=Run.Status.QUEUED
+    ):
         return
     if not move(run.pk, Run.Status.CANCELLING, who=operator):
         raise Refused(f"{run} is not active any more, so there is nothing to cancel.")
@@ -190,7 +190,7 @@ class RunProgress:
 
 
 def run_progress(run: Run) -> RunProgress:
-    """What the run's page shows above its tables; costs one query, none where `tables` is prefetched."""
+    """What the run's page shows above its tables: one query, none where `tables` is prefetched."""
     tables = list(run.tables.all())
     rows, total = sum(t.copied_rows for t in tables), sum(t.source_rows for t in tables)
     now = run.finished_at or timezone.now()
@@ -212,18 +212,14 @@ def run_progress(run: Run) -> RunProgress:
 # -- Audits ---------------------------------------------------------------------------------------
 
 
-def request_audit(
-    labels: Iterable[str] | None, operator: str, *, reverse: bool = False
-) -> Audit:
+def request_audit(labels: Iterable[str] | None, operator: str, *, reverse: bool = False) -> Audit:
     """Queue a comparison of both sides' counts and sequences for the worker."""
     audit = prepare_audit(labels, operator, reverse=reverse)
     transaction.on_commit(lambda: tasks.execute_audit(audit.pk))
     return audit
 
 
-def prepare_audit(
-    labels: Iterable[str] | None, operator: str, *, reverse: bool = False
-) -> Audit:
+def prepare_audit(labels: Iterable[str] | None, operator: str, *, reverse: bool = False) -> Audit:
     """Record an audit as queued."""
     tables = chosen_tables(labels)
     if not tables:

@@ -18,7 +18,7 @@ from migrations_ui.engine.preflight import Endpoints
 
 
 class Refused(Exception):
-    """Something that was asked for is not done: `str()` says why and what to do. Nothing changed."""
+    """What was asked for is not done: `str()` says why and what to do. Nothing was touched."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.access import Config
@@ -17,6 +19,9 @@ from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import names_on
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.sides import Side, endpoints, host_tables
+
+# For so long a request for counts is taken to be under way.
+PATIENCE = timedelta(minutes=10)
 
 Counts = Mapping[tuple[str, str], TableCount]
 
@@ -57,6 +62,7 @@ class TablesPage:
     rows: tuple[TableRow, ...]
     counted_at: datetime | None
     counting: bool
+    count_error: str  # why the last request for counts failed, or nothing
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ def tables_page(*, reverse: bool = False) -> TablesPage:
         rows=rows,
         counted_at=min((count.counted_at for count in counts.values()), default=None),
         counting=is_counting(),
+        count_error=getattr(CountRequest.objects.first(), "error", ""),
     )
 
 
@@ -166,4 +173,10 @@ def kept_counts(source: Glance, dest: Glance) -> dict[tuple[str, str], TableCoun
 
 def is_counting() -> bool:
     """Whether a worker has been asked for counts and has not finished."""
-    return CountRequest.objects.filter(finished_at=None).exists()
+    return pending_counts().exists()
+
+
+def pending_counts() -> QuerySet[CountRequest]:
+    """Requests that a worker may still answer; one that it took down with it is forgotten."""
+    since = timezone.now() - PATIENCE
+    return CountRequest.objects.filter(finished_at=None, requested_at__gt=since)

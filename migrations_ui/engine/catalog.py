@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.apps import apps
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.core.exceptions import FieldDoesNotExist
+from django.db.backends.utils import truncate_name
 from django.db.models import Field, Model
 
 # `migrate` makes rows in these; everything else refers to them.
 FIRST = ("contenttypes.ContentType", "auth.Permission", "auth.Group")
+
+# The limits by which a name may have been shortened: PostgreSQL's, MySQL's, Oracle's.
+LIMITS = (63, 64, 30)
 
 SESSIONS = "Sessions are left out: after the cutover everyone signs in again."
 
@@ -26,7 +30,7 @@ class Table:
     name: str
     model: type[Model]
     names: tuple[str, ...]  # the table's full name, as Django may have spelt it
-    fields: tuple[Field, ...]
+    fields: tuple[Field[Any, Any], ...]
     references: frozenset[str]  # labels of the tables that its foreign keys lead to
     left_out: str = ""  # why it isn't copied unless it is asked for by name
 
@@ -55,14 +59,8 @@ def tables(app_names: Collection[str]) -> list[Table]:
 def is_copied(model: type[Model], app_names: Collection[str]) -> bool:
     """Whether the model has a table of its own that the host's migrations make."""
     options = model._meta
-    return bool(
-        options.managed
-        and not options.proxy
-        and not options.swapped
-        and not options.abstract
-        and options.app_config is not None
-        and options.app_config.name in app_names
-    )
+    kept = options.managed and not options.proxy and not options.swapped
+    return kept and options.app_config.name in app_names
 
 
 def make_table(model: type[Model]) -> Table:
@@ -72,28 +70,35 @@ def make_table(model: type[Model]) -> Table:
     return Table(
         label=options.label,
         app_label=options.app_label,
-        app_name=str(options.app_config.verbose_name) if options.app_config else options.app_label,
+        app_name=str(options.app_config.verbose_name),
         name=readable_name(model),
         model=model,
         names=possible_names(model),
         fields=fields,
         references=frozenset(
-            field.related_model._meta.concrete_model._meta.label
+            concrete._meta.label
             for field in fields
-            if field.is_relation and field.related_model
+            if isinstance(related := field.related_model, type)
+            and (concrete := related._meta.concrete_model)
         ),
         left_out=SESSIONS if issubclass(model, AbstractBaseSession) else "",
     )
 
 
+def owner_of(model: type[Model]) -> tuple[type[Model], str] | None:
+    """The model and the field for which Django made this through table; None for other models."""
+    owner: Any = model._meta.auto_created  # django-stubs know it as a flag only
+    if not owner:
+        return None
+    return owner, model.__name__.removeprefix(f"{owner.__name__}_")
+
+
 def readable_name(model: type[Model]) -> str:
     """ "Users", or "Users: groups" for a through table that Django made."""
-    options = model._meta
-    if not options.auto_created:
-        return capitalised(str(options.verbose_name_plural))
-    owner = options.auto_created._meta
-    field = options.object_name.removeprefix(f"{owner.object_name}_").replace("_", " ")
-    return f"{capitalised(str(owner.verbose_name_plural))}: {field}"
+    if made_for := owner_of(model):
+        owner, field = made_for
+        return f"{capitalised(str(owner._meta.verbose_name_plural))}: {field.replace('_', ' ')}"
+    return capitalised(str(model._meta.verbose_name_plural))
 
 
 def capitalised(text: str) -> str:
@@ -101,24 +106,26 @@ def capitalised(text: str) -> str:
 
 
 def possible_names(model: type[Model]) -> tuple[str, ...]:
-    """The table's name, and its full name where Django may have shortened it.
+    """The table's name, and its full name where that was shortened to it.
 
     Django shortens a name that it makes up to what the *default* connection takes, which need not
     be the limit of the database that holds the table.
     """
     options = model._meta
-    names = [options.db_table]
-    if options.auto_created:
-        owner = options.auto_created._meta
-        field_name = options.object_name.removeprefix(f"{owner.object_name}_")
-        try:
-            field = owner.get_field(field_name)
-            names.append(f"{owner.db_table.strip(chr(34))}_{field.name}")
-        except FieldDoesNotExist:
-            pass
+    if made_for := owner_of(model):
+        owner, field = made_for
+        full = f"{owner._meta.db_table.strip(chr(34))}_{field}"
     else:
-        names.append(f"{options.app_label}_{options.model_name}")
-    return tuple(dict.fromkeys(names))
+        full = f"{options.app_label}_{options.model_name}"
+    if full != options.db_table and options.db_table in shortened(full):
+        return options.db_table, full
+    return (options.db_table,)
+
+
+def shortened(name: str) -> tuple[str, ...]:
+    """The name as Django and the servers shorten it: to a hash, or cut to 63 bytes."""
+    hashed = (truncate_name(name, limit) for limit in LIMITS)
+    return (*hashed, name.encode()[:63].decode(errors="ignore"))
 
 
 def in_order(found: dict[str, Table]) -> Iterator[Table]:

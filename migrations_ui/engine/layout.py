@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.backends.utils import truncate_name
 from django.db.models import Field
 
-from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.catalog import Table, shortened
 from migrations_ui.engine.databases.base import Column, Database, TypedColumn
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind, common_kind
 
 T = TypeVar("T")
-
-# The limits by which Django or a server may have shortened a name: PostgreSQL, MySQL, Oracle.
-LIMITS = (63, 64, 30)
 
 
 @dataclass(frozen=True)
@@ -59,11 +55,7 @@ class Layout:
 
 def physical_name(names: Iterable[str], existing: Collection[str], folds: bool) -> str | None:
     """Which of the existing names is meant, however it was shortened or folded."""
-    candidates = [
-        candidate
-        for name in names
-        for candidate in (name, *(truncate_name(name, limit) for limit in LIMITS), cut(name))
-    ]
+    candidates = [candidate for name in names for candidate in (name, *shortened(name))]
     for candidate in candidates:
         if candidate in existing:
             return candidate
@@ -73,11 +65,6 @@ def physical_name(names: Iterable[str], existing: Collection[str], folds: bool) 
             if candidate.lower() in folded:
                 return folded[candidate.lower()]
     return None
-
-
-def cut(name: str) -> str:
-    """A name as PostgreSQL itself shortens it: to 63 bytes."""
-    return name.encode()[:63].decode(errors="ignore")
 
 
 def lookup(found: Mapping[str, T], name: str, folds: bool) -> T | None:
@@ -101,8 +88,8 @@ def layouts(
             findings += missing
             continue
         source_name, dest_name = on_source[table.label], on_dest[table.label]
-        matching = Matching(table, dest_name, source_columns[source_name], dest_columns[dest_name])
-        matching.run(source, dest)
+        matching = Matching(table, dest_name, source, dest)
+        matching.run(source_columns[source_name], dest_columns[dest_name])
         findings += matching.findings
         found.append(Layout(table, source_name, dest_name, tuple(matching.columns)))
     return found, findings
@@ -122,7 +109,11 @@ def missing_table(
 ) -> Iterator[Finding]:
     """Say on which side the table is missing."""
     for side, names, remedy in (
-        ("source", on_source, "Check that this is the right database and the right version of the code."),
+        (
+            "source",
+            on_source,
+            "Check that this is the right database and the right version of the code.",
+        ),
         ("destination", on_dest, "Run `manage.py migrate --database dest`."),
     ):
         if table.label not in names:
@@ -139,29 +130,31 @@ def missing_table(
 class Matching:
     """The columns of one table, matched by name: first the model's, then what both have besides."""
 
-    def __init__(
-        self, table: Table, name: str, source: Mapping[str, Column], dest: Mapping[str, Column]
-    ) -> None:
+    def __init__(self, table: Table, name: str, source: Database, dest: Database) -> None:
         self.table = table
         self.name = name
-        self.source = dict(source)
-        self.dest = dict(dest)
+        self.source_db, self.dest_db = source, dest
+        self.source: dict[str, Column] = {}
+        self.dest: dict[str, Column] = {}
         self.columns: list[CopiedColumn] = []
         self.findings: list[Finding] = []
 
-    def run(self, source: Database, dest: Database) -> None:
+    def run(self, source: Mapping[str, Column], dest: Mapping[str, Column]) -> None:
         """Match every column; what is left over on one side is a finding."""
+        self.source, self.dest = dict(source), dict(dest)
         for field in self.table.fields:
-            there = lookup(self.source, str(field.column), source.folds_names)
-            here = lookup(self.dest, str(field.column), dest.folds_names)
+            there = lookup(self.source, str(field.column), self.source_db.folds_names)
+            here = lookup(self.dest, str(field.column), self.dest_db.folds_names)
             self.match(str(field.column), there, here, field)
         for name, there in list(self.source.items()):
-            here = lookup(self.dest, name, dest.folds_names)
+            here = lookup(self.dest, name, self.dest_db.folds_names)
             if here is not None:
                 self.match(name, there, here, None)
         self.left_over()
 
-    def match(self, name: str, source: Column | None, dest: Column | None, field: Field | None) -> None:
+    def match(
+        self, name: str, source: Column | None, dest: Column | None, field: Field[Any, Any] | None
+    ) -> None:
         """Take one column off both sides."""
         if source is not None:
             del self.source[source.name]
@@ -172,7 +165,8 @@ class Matching:
         if source is None or dest is None:
             self.missing(name, "source" if source is None else "destination")
             return
-        if (kind := column_kind(source, dest, field)) is None:
+        same_vendor = self.source_db.vendor == self.dest_db.vendor
+        if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
             self.unknown(source, dest)
             return
         self.columns.append(CopiedColumn(kind, source, dest))
@@ -234,16 +228,18 @@ class Matching:
         )
 
 
-def column_kind(source: Column, dest: Column, field: Field | None) -> Kind | None:
+def column_kind(
+    source: Column, dest: Column, field: Field[Any, Any] | None, *, same_vendor: bool
+) -> Kind | None:
     """The kind in which the column crosses; a type of one vendor's own crosses to itself only."""
     kind = common_kind(source.storage, dest.storage, internal_type(field))
-    if kind is None and source.storage is None and source.type == dest.type:
-        return Kind.NATIVE
-    return kind
+    # A day and 24 hours are two intervals, so between two that store intervals they go as they are.
+    own = source.storage is None or source.storage is dest.storage is Kind.DURATION
+    return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
 
 
-def internal_type(field: Field | None) -> str:
+def internal_type(field: Field[Any, Any] | None) -> str:
     """The internal type of a field, or of the field that its foreign keys end at."""
-    while field is not None and field.is_relation and getattr(field, "target_field", None):
-        field = field.target_field
+    while target := getattr(field, "target_field", None):
+        field = target
     return field.get_internal_type() if field is not None else ""

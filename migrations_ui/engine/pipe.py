@@ -72,7 +72,7 @@ def reading(fill: Callable[[Callable[[Block], None]], None], pipe: Pipe) -> thre
             fill(pipe.write)
         except Broken:
             pipe.finish()
-        except BaseException as error:  # raised again at the reading end
+        except BaseException as error:  # noqa: BLE001  # raised again at the reading end
             pipe.finish(error)
         else:
             pipe.finish()

@@ -106,9 +106,7 @@ def load(layout: Layout, source: Database, dest: Database, listener: Listener) -
     """Load one table and say how it went."""
     listener.table_started(layout)
     try:
-        rows = copy_table(
-            source, dest, layout, lambda rows: listener.table_progress(layout, rows)
-        )
+        rows = copy_table(source, dest, layout, lambda rows: listener.table_progress(layout, rows))
     except Exception as error:
         listener.table_failed(layout, error)
         raise
@@ -116,7 +114,7 @@ def load(layout: Layout, source: Database, dest: Database, listener: Listener) -
 
 
 def put_back(keys: Sequence[ForeignKey], dest: Database, listener: Listener) -> list[str]:
-    """Put foreign keys back, or look at those that were not enforced; say which rows violate them."""
+    """Put foreign keys back, or check those that were not enforced; say which rows violate them."""
     problems = []
     for key in keys:
         if problem := restore(key, dest):

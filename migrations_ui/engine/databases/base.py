@@ -64,7 +64,7 @@ class ForeignKey:
     definition: str = ""
 
 
-class Sequence_(NamedTuple):
+class KeySequence(NamedTuple):
     """What hands out the keys of a table: its column and the next value."""
 
     column: str
@@ -190,7 +190,7 @@ class Database(ABC):
         """Foreign keys that start or end at one of the tables."""
 
     @abstractmethod
-    def sequences(self, tables: Iterable[str]) -> dict[str, Sequence_]:
+    def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
         """For each of the tables that hands out its keys: the column and the next key."""
 
     def count(self, table: str) -> int:
@@ -226,7 +226,7 @@ class Database(ABC):
 
     @abstractmethod
     def wipe(self, tables: Sequence[str]) -> None:
-        """Remove every row of the tables; to be called after their foreign keys are out of the way."""
+        """Remove every row of the tables, whose foreign keys are out of the way already."""
 
     @abstractmethod
     def set_next_key(self, table: str, column: str, value: int) -> None:
@@ -247,7 +247,7 @@ class Database(ABC):
 
     @abstractmethod
     def read(self, table: str, columns: Sequence[TypedColumn], write: Write) -> None:
-        """Write all rows of the table, as canonical rows, in blocks of whole rows of about `BLOCK`."""
+        """Write all rows of the table as canonical rows, in blocks of whole rows."""
 
     @abstractmethod
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:

@@ -13,7 +13,7 @@ import MySQLdb.cursors
 
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import read_only as read_only_config
-from migrations_ui.engine.databases.base import Column, ForeignKey, Sequence_, Server, TypedColumn
+from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import ESCAPES, NULL, Kind, escape
 
@@ -66,7 +66,9 @@ ROWS_AT_ONCE = 2_000
 # Seconds that either end may wait for the other.
 NET_TIMEOUT = 8 * 3600
 
-LOADING_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
+LOADING_MODE = (
+    "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
+)
 
 AT_ROW = re.compile(r" at row (\d+)$")
 FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
@@ -183,12 +185,12 @@ class Database(base.Database):
             for (table, name, parent), pairs in grouped.items()
         ]
 
-    def sequences(self, tables: Iterable[str]) -> dict[str, Sequence_]:
+    def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
         # MySQL 8 answers from statistics that may be a day old unless it is told not to.
         if not self.query("SELECT VERSION() LIKE '%mariadb%'")[0][0]:
             self.execute("SET SESSION information_schema_stats_expiry = 0")
         return {
-            table: Sequence_(column, int(next_value or 1))
+            table: KeySequence(column, int(next_value or 1))
             for table, column, next_value in self._about_tables(
                 "SELECT t.table_name, column_name, t.auto_increment "
                 "FROM information_schema.tables t JOIN information_schema.columns c "
@@ -266,8 +268,8 @@ class Database(base.Database):
             f"IF({fits}, NULL, {name if is_binary(column) else value})"
             for name, value, column in zip(names, values, columns, strict=True)
         ]
-        hexed = "".join("1" if is_binary(column) else "0" for column in columns)
-        return f"IF({fits}, {row}, NULL), '{hexed}', {', '.join(pieces)}"
+        binary = "".join("1" if is_binary(column) else "0" for column in columns)
+        return f"IF({fits}, {row}, NULL), '{binary}', {', '.join(pieces)}"
 
     def expression(self, column: TypedColumn) -> str:
         """SQL for the column's canonical text, not escaped."""
@@ -398,11 +400,11 @@ def block(rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
 
 def formatted(row: tuple[bytes | None, ...]) -> bytes:
     """A row that the server did not format, because it is too large."""
-    _, hexed, *values = row
-    assert hexed is not None
+    _, binary, *values = row
+    flags = binary or b""
     return b"\t".join(
-        NULL if value is None else value.hex().encode() if flag == 0x31 else escape(value)
-        for flag, value in zip(hexed, values, strict=True)
+        NULL if value is None else value.hex().encode() if flag == ord("1") else escape(value)
+        for flag, value in zip(flags, values, strict=True)
     )
 
 

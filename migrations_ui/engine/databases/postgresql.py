@@ -11,9 +11,9 @@ import psycopg2
 
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import read_only as read_only_config
-from migrations_ui.engine.databases.base import Column, ForeignKey, Sequence_, Server, TypedColumn
+from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
-from migrations_ui.engine.kinds import Kind
+from migrations_ui.engine.kinds import NULL, Kind
 
 MINIMUM_VERSION = (12,)
 
@@ -40,14 +40,28 @@ STORAGES = {
     "inet": Kind.IP,
 }
 
+# What tells one cluster from another: its identifier; for roles that may not see it, its address.
+CLUSTER = (
+    "SELECT system_identifier::text FROM pg_control_system()",
+    "SELECT concat_ws('/', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())",
+)
+
 # Options of Django's configuration that are not libpq's.
-DJANGO_OPTIONS = {"isolation_level", "assume_role", "server_side_binding", "pool", "client_encoding"}
+DJANGO_OPTIONS = {
+    "isolation_level",
+    "assume_role",
+    "server_side_binding",
+    "pool",
+    "client_encoding",
+}
 
 # COPY escapes these three as well; a canonical row has them as they are.
 COPY_ESCAPES = {b"\\b": b"\b", b"\\f": b"\f", b"\\v": b"\v"}
 COPY_ESCAPE = re.compile(rb"\\[\\bfv]")
 
-COPY_CONTEXT = re.compile(r"COPY .*?, line (\d+)(?:, column ([^:]+?)(?::|$| null input))?", re.DOTALL)
+COPY_CONTEXT = re.compile(
+    r"COPY .*?, line (\d+)(?:, column ([^:]+?)(?::|$| null input))?", re.DOTALL
+)
 
 # Datetimes outside these years have no six-digit form that other vendors share; they are written
 # in PostgreSQL's own words (`infinity`, `0044-03-15 BC`), which another vendor then refuses.
@@ -58,7 +72,7 @@ DATETIME = (
 # A table as Django spells it: its name, or `"schema"."table"` where it is not in the search path.
 NAME = (
     "CASE WHEN pg_table_is_visible({0}.oid) THEN {0}.relname::text"
-    " ELSE format('\"%%s\".\"%%s\"', {0}.relnamespace::regnamespace, {0}.relname) END"
+    ' ELSE format(\'"%%s"."%%s"\', {0}.relnamespace::regnamespace, {0}.relname) END'
 )
 # Months have no fixed length, so an interval with months is written in PostgreSQL's own words.
 DURATION = (
@@ -148,11 +162,7 @@ class Database(base.Database):
 
     def _cluster(self) -> str:
         """What tells one cluster from another, by the best means that this role may use."""
-        for sql in (
-            "SELECT system_identifier::text FROM pg_control_system()",
-            "SELECT concat_ws('/', inet_server_addr(), inet_server_port(),"
-            " extract(epoch from pg_postmaster_start_time()))",
-        ):
+        for sql in CLUSTER:
             try:
                 return str(self.query(sql)[0][0])
             except ServerError:
@@ -207,7 +217,7 @@ class Database(base.Database):
             )
         ]
 
-    def sequences(self, tables: Iterable[str]) -> dict[str, Sequence_]:
+    def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
         found = {}
         for table, column, sequence, increment in self.query(
             "SELECT n, attname, d.objid::regclass::text, seqincrement FROM unnest(%s::text[]) n "
@@ -219,7 +229,7 @@ class Database(base.Database):
         ):
             last, called = self.query(f"SELECT last_value, is_called FROM {sequence}")[0]
             name = next(t for t, q in zip(tables, quoted, strict=True) if q == table)
-            found[name] = Sequence_(column, last + increment if called else last)
+            found[name] = KeySequence(column, last + increment if called else last)
         return found
 
     # -- Changing the destination -----------------------------------------------------------------
@@ -312,22 +322,40 @@ def canonical(block: bytes) -> bytes:
 
 def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
     """Canonical rows as COPY FROM takes them: bytea and interval have their own input syntax."""
-    affixes = {
-        index: {Kind.BINARY: (b"\\\\x", b""), Kind.DURATION: (b"", b" microseconds")}[kind]
+    inputs = {
+        index: INPUTS[kind]
         for index, (kind, column) in enumerate(columns)
-        if kind in (Kind.BINARY, Kind.DURATION) and column.storage == kind
+        if kind in INPUTS and column.storage is kind
     }
-    if not affixes:
+    if not inputs:
         return rows
     lines = []
-    for line in rows.split(b"\n"):
+    for line in rows.split(b"\n")[:-1]:
         values = line.split(b"\t")
-        for index, (before, after) in affixes.items():
-            if line and values[index] != b"\\N":
-                plain = values[index].lstrip(b"-").isdigit() or not after
-                values[index] = before + values[index] + (after if plain else b"")
+        for index, convert in inputs.items():
+            if values[index] != NULL:
+                values[index] = convert(values[index])
         lines.append(b"\t".join(values))
+    lines.append(b"")
     return b"\n".join(lines)
+
+
+def bytea(value: bytes) -> bytes:
+    """Hex digits as the input of bytea, its backslash escaped for COPY."""
+    return b"\\\\x" + value
+
+
+def interval(value: bytes) -> bytes:
+    """Microseconds as the input of interval: in days and the rest, as Django has it written."""
+    try:
+        days, rest = divmod(int(value), DAY)
+    except ValueError:
+        return value
+    return b"%d days %d microseconds" % (days, rest)
+
+
+DAY = 86_400_000_000
+INPUTS = {Kind.BINARY: bytea, Kind.DURATION: interval}
 
 
 def refusal(error: psycopg2.Error) -> RowRefused:
@@ -364,7 +392,11 @@ def make_column(
         storage=STORAGES.get(typname),
         nullable=nullable,
         generated=generated,
-        precision=(modifier - 4) >> 16 if numeric else (6 if modifier < 0 else modifier & 0xFFFF) if timed else None,
+        precision=(modifier - 4) >> 16
+        if numeric
+        else (6 if modifier < 0 else modifier & 0xFFFF)
+        if timed
+        else None,
         scale=(modifier - 4) & 0x7FF if numeric else None,
         length=modifier - 4 if text else None,
         has_default=has_default,

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime, parse_time
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import BUSY_TIMEOUT, existing_only
 from migrations_ui.engine.databases.access import read_only as read_only_config
-from migrations_ui.engine.databases.base import Column, ForeignKey, Sequence_, Server, TypedColumn
+from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import ESCAPES, Kind
 
@@ -152,7 +152,7 @@ class Database(base.Database):
     def _primary_key(self, table: str) -> str:
         return str(self.query("SELECT name FROM pragma_table_info(?) WHERE pk = 1", [table])[0][0])
 
-    def sequences(self, tables: Iterable[str]) -> dict[str, Sequence_]:
+    def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
         counting = {
             name
             for (name,) in self.query(
@@ -164,7 +164,7 @@ class Database(base.Database):
             return {}
         last = dict(self.query("SELECT name, seq FROM sqlite_sequence"))
         return {
-            table: Sequence_(self._primary_key(table), last.get(table, 0) + 1)
+            table: KeySequence(self._primary_key(table), last.get(table, 0) + 1)
             for table in tables
             if table in counting
         }
@@ -248,8 +248,9 @@ class Batch:
             values: list[Any] = text.split("\t")
             if "\\" in text:
                 values = [unescape(value) for value in values]
-            for index, self.column, convert in self._converters:
+            for index, name, convert in self._converters:
                 if values[index] is not None:
+                    self.column = name
                     values[index] = convert(values[index])
             self.column = ""
             yield values
@@ -325,7 +326,8 @@ def expression(column: TypedColumn, quote: Callable[[str], str]) -> str:
     if kind is Kind.BINARY:
         return f"CASE typeof({name}) WHEN 'null' THEN '\\N' ELSE lower(hex({name})) END"
     return (
-        f"CASE typeof({name}) WHEN 'null' THEN '\\N' WHEN 'integer' THEN {integers(facts, kind, name)} "
+        f"CASE typeof({name}) WHEN 'null' THEN '\\N' "
+        f"WHEN 'integer' THEN {integers(facts, kind, name)} "
         f"WHEN 'real' THEN {reals(facts, kind, name)} ELSE {texts(kind, name)} END"
     )
 
@@ -342,9 +344,10 @@ def reals(facts: Column, kind: Kind, name: str) -> str:
     if kind is not Kind.DECIMAL or facts.scale is None:
         return f"exact_float({name})"
     text = f"printf('%.{facts.scale}f', {name})"
+    column = facts.name.replace("'", "''")
     return (
         f"CASE WHEN CAST({text} AS REAL) = {name} THEN {text} "
-        f"ELSE exact_decimal({name}, {facts.scale}, '{facts.name.replace(chr(39), chr(39) * 2)}', rowid) END"
+        f"ELSE exact_decimal({name}, {facts.scale}, '{column}', rowid) END"
     )
 
 
@@ -427,7 +430,11 @@ def make_column(
 ) -> Column:
     """A row of pragma_table_xinfo as a column."""
     declared = declared.lower()
-    numbers = [int(part) for part in declared.partition("(")[2].rstrip(")").split(",") if part.strip().isdigit()]
+    numbers = [
+        int(part)
+        for part in declared.partition("(")[2].rstrip(")").split(",")
+        if part.strip().isdigit()
+    ]
     storage = next((kind for word, kind in STORAGES if word in declared), None)
     is_decimal = storage is Kind.DECIMAL
     return Column(
@@ -436,7 +443,11 @@ def make_column(
         storage=storage,
         nullable=not not_null,
         generated=hidden in (2, 3),
-        precision=numbers[0] if is_decimal and numbers else 6 if storage in (Kind.DATETIME, Kind.TIME) else None,
+        precision=numbers[0]
+        if is_decimal and numbers
+        else 6
+        if storage in (Kind.DATETIME, Kind.TIME)
+        else None,
         scale=(numbers + [0, 0])[1] if is_decimal and numbers else None,
         length=numbers[0] if storage is Kind.TEXT and numbers else None,
         has_default=default is not None,
