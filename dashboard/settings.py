@@ -157,5 +157,9 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"migrations_ui": {"level": "INFO"}, "huey": {"level": "INFO"}},
+    "loggers": {
+        "migrations_ui": {"level": "INFO"},
+        # With a handler of its own, or the worker adds one and says everything twice.
+        "huey": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+    },
 }
