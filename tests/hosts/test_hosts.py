@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeDatabase, RunManage
+from tests.conftest import ROOT, MakeDatabase, RunManage
 from tests.hosts.site import PASSWORD, Site
 
 CLINIC = {"HOST_SETTINGS": "tests.hosts.clinic.settings.production", "CLINIC_NAME": "St. Luke's"}
@@ -29,6 +33,7 @@ Profile.objects.using("dest").bulk_create(profiles)
 """
 READ_CLINIC = """
 import json
+import os
 from tests.hosts.clinic.people.models import *
 # Sorted here: MariaDB has an order of UUIDs of its own.
 rows = lambda model: sorted(map(str, model._base_manager.using({alias!r}).values_list()))
@@ -232,3 +237,28 @@ def test_an_app_that_completes_models_when_it_starts_is_started(
         "print(json.dumps([field.name for field in Box._meta.get_fields()]))"
     )
     assert "label_de" in names
+
+
+def test_the_worker_knows_our_tasks_and_none_of_the_hosts(attic: Site, tmp_path: Path) -> None:
+    attic.manage("migrate", "-v0")
+    worker = subprocess.Popen(  # our own command line
+        [sys.executable, "manage.py", "run_huey"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+            "CUTOVER_VAR": str(tmp_path / "var"),
+            **attic.env,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stderr is not None
+    lines = list(islice(worker.stderr, 7))
+    worker.kill()
+    worker.communicate(timeout=30)
+    assert [line.strip() for line in lines if line.startswith("+")] == [
+        "+ migrations_ui.tasks.execute_run",
+        "+ migrations_ui.tasks.answer_count_request",
+        "+ migrations_ui.tasks.execute_audit",
+    ]
