@@ -27,12 +27,18 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603  # our own command line
         ["make", "-f", str(ROOT / "Makefile"), *arguments],  # noqa: S607  # whichever make there is
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        env=without_make(),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def without_make() -> dict[str, str]:
+    """The environment without the flags of a make that runs these tests."""
+    mine = ("MAKE", "MFLAGS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(mine)}
 
 
 @pytest.fixture
@@ -138,6 +144,7 @@ def test_ctrl_c_stops_the_demo_without_noise(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603  # our own command line
         [sys.executable, "-c", IN_A_TERMINAL, *command],
         cwd=tmp_path,
+        env=without_make(),
         capture_output=True,
         text=True,
         timeout=60,
