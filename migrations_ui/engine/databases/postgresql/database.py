@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,39 +11,24 @@ import psycopg2
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
+from migrations_ui.engine.databases.postgresql.columns import make_column
+from migrations_ui.engine.databases.postgresql.rows import (
+    EXPRESSIONS,
+    BlockWriter,
+    adapted,
+    refusal,
+)
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
-from migrations_ui.engine.kinds import NULL, Kind
 
 MINIMUM_VERSION = (12,)
 
-STORAGES = {
-    "int2": Kind.INTEGER,
-    "int4": Kind.INTEGER,
-    "int8": Kind.INTEGER,
-    "bool": Kind.BOOLEAN,
-    "numeric": Kind.DECIMAL,
-    "float4": Kind.FLOAT,
-    "float8": Kind.FLOAT,
-    "varchar": Kind.TEXT,
-    "bpchar": Kind.TEXT,
-    "text": Kind.TEXT,
-    "bytea": Kind.BINARY,
-    "date": Kind.DATE,
-    "time": Kind.TIME,
-    "timestamp": Kind.DATETIME,
-    "timestamptz": Kind.DATETIME,
-    "interval": Kind.DURATION,
-    "uuid": Kind.UUID,
-    "json": Kind.JSON,
-    "jsonb": Kind.JSON,
-    "inet": Kind.IP,
-}
 
 # What tells one cluster from another: its identifier; for roles that may not see it, its address.
 CLUSTER = (
     "SELECT system_identifier::text FROM pg_control_system()",
     "SELECT concat_ws('/', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())",
 )
+
 
 # Options of Django's configuration that are not libpq's.
 DJANGO_OPTIONS = {
@@ -55,40 +39,12 @@ DJANGO_OPTIONS = {
     "client_encoding",
 }
 
-# COPY escapes these three as well; a canonical row has them as they are.
-COPY_ESCAPES = {b"\\b": b"\b", b"\\f": b"\f", b"\\v": b"\v"}
-COPY_ESCAPE = re.compile(rb"\\[\\bfv]")
 
-COPY_CONTEXT = re.compile(
-    r"COPY .*?, line (\d+)(?:, column ([^:]+?)(?::|$| null input))?", re.DOTALL
-)
-
-# Datetimes outside these years have no six-digit form that other vendors share; they are written
-# in PostgreSQL's own words (`infinity`, `0044-03-15 BC`), which another vendor then refuses.
-DATETIME = (
-    "CASE WHEN {0} >= '0001-01-01' AND {0} < '10000-01-01' "
-    "THEN to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US') ELSE {0}::text END"
-)
 # A table as Django spells it: its name, or `"schema"."table"` where it is not in the search path.
 NAME = (
     "CASE WHEN pg_table_is_visible({0}.oid) THEN {0}.relname::text"
     ' ELSE format(\'"%%s"."%%s"\', {0}.relnamespace::regnamespace, {0}.relname) END'
 )
-# Months have no fixed length, so an interval with months is written in PostgreSQL's own words.
-DURATION = (
-    "CASE WHEN extract(year from {0}) = 0 AND extract(month from {0}) = 0 THEN "
-    "(extract(day from {0})::numeric * 86400000000 + extract(hour from {0})::numeric * 3600000000 "
-    "+ extract(minute from {0})::numeric * 60000000 "
-    "+ extract(microseconds from {0})::numeric)::bigint::text ELSE {0}::text END"
-)
-EXPRESSIONS = {
-    Kind.BOOLEAN: "{0}::int",
-    Kind.BINARY: "encode({0}, 'hex')",
-    Kind.TIME: "to_char({0}, 'HH24:MI:SS.US')",
-    Kind.DATETIME: DATETIME,
-    Kind.DURATION: DURATION,
-    Kind.UUID: "translate({0}::text, '-', '')",
-}
 
 
 class Database(base.Database):
@@ -288,119 +244,6 @@ class Database(base.Database):
             raise refusal(error) from error
         if cursor.rowcount != (sent := rows.count(b"\n")):
             raise RowRefused(f"The server says that it took {cursor.rowcount:,} of {sent:,} rows.")
-
-
-class BlockWriter:
-    """The file that COPY TO writes to, a row at a time: whole rows out, in blocks."""
-
-    def __init__(self, write: base.Write) -> None:
-        self._write = write
-        self._rows: list[bytes] = []
-        self._size = 0
-
-    def write(self, row: bytes) -> None:
-        """Take one row."""
-        self._rows.append(row)
-        self._size += len(row)
-        if self._size >= base.BLOCK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand on what has come together."""
-        if self._rows:
-            self._write(canonical(b"".join(self._rows)))
-            self._rows.clear()
-            self._size = 0
-
-
-def canonical(block: bytes) -> bytes:
-    """COPY's text as canonical rows: without its escapes for backspace, form feed, vertical tab."""
-    if any(escape in block for escape in COPY_ESCAPES):
-        return COPY_ESCAPE.sub(lambda m: COPY_ESCAPES.get(m.group(), m.group()), block)
-    return block
-
-
-def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
-    """Canonical rows as COPY FROM takes them: bytea and interval have their own input syntax."""
-    inputs = {
-        index: INPUTS[kind]
-        for index, (kind, column) in enumerate(columns)
-        if kind in INPUTS and column.storage is kind
-    }
-    if not inputs:
-        return rows
-    lines = []
-    for line in rows.split(b"\n")[:-1]:
-        values = line.split(b"\t")
-        for index, convert in inputs.items():
-            if values[index] != NULL:
-                values[index] = convert(values[index])
-        lines.append(b"\t".join(values))
-    lines.append(b"")
-    return b"\n".join(lines)
-
-
-def bytea(value: bytes) -> bytes:
-    """Hex digits as the input of bytea, its backslash escaped for COPY."""
-    return b"\\\\x" + value
-
-
-def interval(value: bytes) -> bytes:
-    """Microseconds as the input of interval: in days and the rest, as Django has it written."""
-    try:
-        days, rest = divmod(int(value), DAY)
-    except ValueError:
-        return value
-    return b"%d days %d microseconds" % (days, rest)
-
-
-DAY = 86_400_000_000
-INPUTS = {Kind.BINARY: bytea, Kind.DURATION: interval}
-
-
-def refusal(error: psycopg2.Error) -> RowRefused:
-    """The server's refusal of a COPY: its message, the line and the column that it names."""
-    diagnosis = error.diag
-    context = COPY_CONTEXT.search(diagnosis.context or "")
-    message = ". ".join(
-        part for part in (diagnosis.message_primary, diagnosis.message_detail) if part
-    )
-    return RowRefused(
-        message or str(error).strip(),
-        line=int(context[1]) if context else None,
-        column=(diagnosis.column_name or (context[2] if context else "") or "").strip('"'),
-    )
-
-
-def make_column(
-    name: str,
-    typname: str,
-    full_type: str,
-    nullable: bool,
-    generated: bool,
-    modifier: int,
-    has_default: bool,
-) -> Column:
-    """A row of pg_attribute as a column; the modifier holds length, precision and scale."""
-    sized = modifier >= 4
-    numeric = typname == "numeric" and sized
-    text = typname in {"varchar", "bpchar"} and sized
-    timed = typname in {"time", "timestamp", "timestamptz", "interval"}
-    return Column(
-        name=name,
-        type=full_type,
-        storage=STORAGES.get(typname),
-        nullable=nullable,
-        generated=generated,
-        precision=(modifier - 4) >> 16
-        if numeric
-        else (6 if modifier < 0 else modifier & 0xFFFF)
-        if timed
-        else None,
-        scale=(modifier - 4) & 0x7FF if numeric else None,
-        length=modifier - 4 if text else None,
-        has_default=has_default,
-    )
 
 
 def unreachable(config: dict[str, Any], error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,64 +13,46 @@ import MySQLdb.cursors
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
+from migrations_ui.engine.databases.mysql.columns import make_column
+from migrations_ui.engine.databases.mysql.rows import (
+    LONG_TYPES,
+    block,
+    feed,
+    insert_form,
+    is_binary,
+    is_text,
+    literal,
+    load_targets,
+    refusal,
+)
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
-from migrations_ui.engine.kinds import ESCAPES, NULL, Kind, escape
+from migrations_ui.engine.kinds import ESCAPES, Kind
 
 MINIMUM_VERSIONS = {"MySQL": (8, 0), "MariaDB": (10, 5)}
 
-STORAGES = {
-    "tinyint": Kind.INTEGER,
-    "smallint": Kind.INTEGER,
-    "mediumint": Kind.INTEGER,
-    "int": Kind.INTEGER,
-    "bigint": Kind.INTEGER,
-    "year": Kind.INTEGER,
-    "bit": Kind.INTEGER,
-    "decimal": Kind.DECIMAL,
-    "float": Kind.FLOAT,
-    "double": Kind.FLOAT,
-    "char": Kind.TEXT,
-    "varchar": Kind.TEXT,
-    "tinytext": Kind.TEXT,
-    "text": Kind.TEXT,
-    "mediumtext": Kind.TEXT,
-    "longtext": Kind.TEXT,
-    "enum": Kind.TEXT,
-    "set": Kind.TEXT,
-    "binary": Kind.BINARY,
-    "varbinary": Kind.BINARY,
-    "tinyblob": Kind.BINARY,
-    "blob": Kind.BINARY,
-    "mediumblob": Kind.BINARY,
-    "longblob": Kind.BINARY,
-    "date": Kind.DATE,
-    "time": Kind.TIME,
-    "datetime": Kind.DATETIME,
-    "timestamp": Kind.DATETIME,
-    "json": Kind.JSON,
-    "uuid": Kind.UUID,
-    "inet4": Kind.IP,
-    "inet6": Kind.IP,
-}
-LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
 
 # Options of Django's configuration that are not the driver's.
 DJANGO_OPTIONS = {"isolation_level", "init_command", "charset", "sql_mode", "use_unicode", "conv"}
 
+
 # Functions give NULL, with a mere warning, when their result exceeds max_allowed_packet: rows with
 # long values are formatted here instead of by the server, well before that can happen.
 SERVER_FORMATS_UP_TO = 1_000_000
+
+
 LEAST_PACKET = 1 << 20
+
+
 ROWS_AT_ONCE = 2_000
+
+
 # Seconds that either end may wait for the other.
 NET_TIMEOUT = 8 * 3600
+
 
 LOADING_MODE = (
     "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
 )
-
-AT_ROW = re.compile(r" at row (\d+)$")
-FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
 
 
 class Database(base.Database):
@@ -376,111 +357,6 @@ class Database(base.Database):
             raise self._refusal()
         if cursor.rowcount != len(values):
             raise RowRefused(f"The server took {cursor.rowcount:,} of {len(values):,} rows.")
-
-
-def is_text(column: TypedColumn) -> bool:
-    """Whether the value may hold characters that a canonical row escapes."""
-    return column.kind in (Kind.TEXT, Kind.JSON, Kind.IP, Kind.NATIVE)
-
-
-def is_binary(column: TypedColumn) -> bool:
-    return column.kind is Kind.BINARY
-
-
-def literal(value: bytes) -> str:
-    """A string literal of a few ASCII characters, whatever they are."""
-    return f"x'{value.hex()}'"
-
-
-def block(rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
-    """Rows of `row_expression` as canonical rows."""
-    lines = [row[0] if row[0] is not None else formatted(row) for row in rows]
-    return b"\n".join(lines) + b"\n"
-
-
-def formatted(row: tuple[bytes | None, ...]) -> bytes:
-    """A row that the server did not format, because it is too large."""
-    _, binary, *values = row
-    flags = binary or b""
-    return b"\t".join(
-        NULL if value is None else value.hex().encode() if flag == ord("1") else escape(value)
-        for flag, value in zip(flags, values, strict=True)
-    )
-
-
-def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str], list[str]]:
-    """The column list of LOAD DATA, and its SET clause for values that need a function."""
-    targets, settings = [], []
-    for index, (kind, column) in enumerate(columns):
-        name = quote(column.name)
-        if kind is Kind.BINARY:
-            targets.append(f"@c{index}")
-            settings.append(f"{name} = UNHEX(@c{index})")
-        elif column.type.startswith("bit"):
-            targets.append(f"@c{index}")
-            settings.append(f"{name} = CAST(@c{index} AS UNSIGNED)")
-        else:
-            targets.append(name)
-    return targets, settings
-
-
-def insert_form(column: TypedColumn) -> bytes:
-    """The form of a column's value in INSERT."""
-    if column.kind is Kind.BINARY:
-        return b"UNHEX('%b')"
-    if column.column.type.startswith("bit"):
-        return b"CAST('%b' AS UNSIGNED)"
-    return b"'%b'"
-
-
-def feed(write_end: int, rows: bytes) -> None:
-    """Write the rows into the pipe; a reader that has gone away tells its own story."""
-    with os.fdopen(write_end, "wb", buffering=0) as pipe:
-        view = memoryview(rows)
-        try:
-            while view:
-                view = view[pipe.write(view) :]
-        except BrokenPipeError:
-            pass
-
-
-def refusal(message: str, before: int = 0) -> RowRefused:
-    """The server's refusal: its message, with the row counted in the batch and the column."""
-    row, column = AT_ROW.search(message), FOR_COLUMN.search(message)
-    return RowRefused(
-        message,
-        line=before + int(row[1]) if row else None,
-        column=(column[1] or column[2]) if column else "",
-    )
-
-
-def make_column(
-    name: str,
-    data_type: str,
-    column_type: str,
-    nullable: int,
-    extra: str,
-    precision: int | None,
-    scale: int | None,
-    fraction: int | None,
-    length: int | None,
-    charset: str | None,
-    has_default: int,
-) -> Column:
-    """A row of information_schema.columns as a column."""
-    storage = STORAGES.get(data_type)
-    return Column(
-        name=name,
-        type=data_type if data_type != "bit" else column_type,
-        storage=storage,
-        nullable=bool(nullable),
-        generated="GENERATED" in extra.upper() and "DEFAULT_GENERATED" not in extra.upper(),
-        precision=fraction if storage in (Kind.DATETIME, Kind.TIME) else precision,
-        scale=scale if storage is Kind.DECIMAL else None,
-        length=length,
-        charset=charset or "",
-        has_default=bool(has_default),
-    )
 
 
 def unreachable(config: dict[str, Any], error: Exception) -> str:

@@ -1,0 +1,5 @@
+"""MySQL and MariaDB."""
+
+from migrations_ui.engine.databases.mysql.database import Database
+
+__all__ = ["Database"]

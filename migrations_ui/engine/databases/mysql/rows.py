@@ -1,0 +1,96 @@
+"""Canonical rows as MySQL and MariaDB write and take them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from migrations_ui.engine.databases.base import TypedColumn
+from migrations_ui.engine.errors import RowRefused
+from migrations_ui.engine.kinds import NULL, Kind, escape
+
+LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
+
+
+AT_ROW = re.compile(r" at row (\d+)$")
+
+
+FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
+
+
+def is_text(column: TypedColumn) -> bool:
+    """Whether the value may hold characters that a canonical row escapes."""
+    return column.kind in (Kind.TEXT, Kind.JSON, Kind.IP, Kind.NATIVE)
+
+
+def is_binary(column: TypedColumn) -> bool:
+    return column.kind is Kind.BINARY
+
+
+def literal(value: bytes) -> str:
+    """A string literal of a few ASCII characters, whatever they are."""
+    return f"x'{value.hex()}'"
+
+
+def block(rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
+    """Rows of `row_expression` as canonical rows."""
+    lines = [row[0] if row[0] is not None else formatted(row) for row in rows]
+    return b"\n".join(lines) + b"\n"
+
+
+def formatted(row: tuple[bytes | None, ...]) -> bytes:
+    """A row that the server did not format, because it is too large."""
+    _, binary, *values = row
+    flags = binary or b""
+    return b"\t".join(
+        NULL if value is None else value.hex().encode() if flag == ord("1") else escape(value)
+        for flag, value in zip(flags, values, strict=True)
+    )
+
+
+def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str], list[str]]:
+    """The column list of LOAD DATA, and its SET clause for values that need a function."""
+    targets, settings = [], []
+    for index, (kind, column) in enumerate(columns):
+        name = quote(column.name)
+        if kind is Kind.BINARY:
+            targets.append(f"@c{index}")
+            settings.append(f"{name} = UNHEX(@c{index})")
+        elif column.type.startswith("bit"):
+            targets.append(f"@c{index}")
+            settings.append(f"{name} = CAST(@c{index} AS UNSIGNED)")
+        else:
+            targets.append(name)
+    return targets, settings
+
+
+def insert_form(column: TypedColumn) -> bytes:
+    """The form of a column's value in INSERT."""
+    if column.kind is Kind.BINARY:
+        return b"UNHEX('%b')"
+    if column.column.type.startswith("bit"):
+        return b"CAST('%b' AS UNSIGNED)"
+    return b"'%b'"
+
+
+def feed(write_end: int, rows: bytes) -> None:
+    """Write the rows into the pipe; a reader that has gone away tells its own story."""
+    with os.fdopen(write_end, "wb", buffering=0) as pipe:
+        view = memoryview(rows)
+        try:
+            while view:
+                view = view[pipe.write(view) :]
+        except BrokenPipeError:
+            pass
+
+
+def refusal(message: str, before: int = 0) -> RowRefused:
+    """The server's refusal: its message, with the row counted in the batch and the column."""
+    row, column = AT_ROW.search(message), FOR_COLUMN.search(message)
+    return RowRefused(
+        message,
+        line=before + int(row[1]) if row else None,
+        column=(column[1] or column[2]) if column else "",
+    )

@@ -1,0 +1,206 @@
+"""SQLite: rows formatted by SQL on the way out, `executemany` on the way in."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import BUSY_TIMEOUT, existing_only
+from migrations_ui.engine.databases.access import read_only as read_only_config
+from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
+from migrations_ui.engine.databases.sqlite.columns import make_column
+from migrations_ui.engine.databases.sqlite.loading import (
+    Batch,
+)
+from migrations_ui.engine.databases.sqlite.reading import (
+    COLUMNS_AT_ONCE,
+    expression,
+    register_functions,
+    slices,
+)
+from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
+from migrations_ui.engine.kinds import Kind
+
+ROWS_AT_ONCE = 2_000
+
+
+CACHE_KIB = 20_000
+
+
+class Database(base.Database):
+    """A SQLite file."""
+
+    vendor = "sqlite"
+    max_name_length = 1000
+    folds_names = True
+    driver_error = sqlite3.Error
+    begin = "BEGIN IMMEDIATE"
+
+    def connect(self) -> Any:
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        config = (read_only_config if self.read_only else existing_only)(self.config)
+        try:
+            connection = sqlite3.connect(
+                config["NAME"],
+                uri=True,
+                timeout=config["OPTIONS"].get("timeout", BUSY_TIMEOUT),
+                isolation_level=None,
+                check_same_thread=False,  # one thread at a time, but not always the same
+            )
+            connection.execute("SELECT COUNT(*) FROM sqlite_master")
+        except sqlite3.Error as error:
+            raise Unreachable(
+                f"The SQLite file {self.config['NAME']} can't be opened: {error}. Check that it "
+                "exists, that this user may read it (and write it, for a destination), and that it "
+                "is a SQLite database; `manage.py migrate --database dest` makes a new destination."
+            ) from error
+        return connection
+
+    @property
+    def label(self) -> str:
+        return f"SQLite file {self.config['NAME']}"
+
+    # -- Facts ------------------------------------------------------------------------------------
+
+    def server(self) -> Server:
+        path = self.config["NAME"]
+        status = os.stat(path)
+        return Server(
+            vendor=self.vendor,
+            product=f"SQLite {sqlite3.sqlite_version}",
+            version=sqlite3.sqlite_version_info,
+            name=os.path.basename(path),
+            host=os.path.dirname(path),
+            identity=f"sqlite:{status.st_dev}:{status.st_ino}",
+        )
+
+    def estimates(self) -> dict[str, int | None]:
+        # Rows are rarely deleted from the end: the largest rowid is known without a scan.
+        return {name: self._largest_rowid(name) for name in self._tables()}
+
+    def _tables(self) -> list[str]:
+        return [
+            name
+            for (name,) in self.query(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
+                " ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+            )
+        ]
+
+    def _largest_rowid(self, table: str) -> int | None:
+        try:
+            return max(0, self.query(f"SELECT MAX(rowid) FROM {self.quote(table)}")[0][0] or 0)
+        except ServerError:  # a table without rowid
+            return None
+
+    def columns(self, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
+        return {
+            table: {facts[0]: make_column(*facts) for facts in rows}
+            for table in tables
+            if (
+                rows := self.query(
+                    'SELECT name, type, "notnull", hidden, dflt_value FROM pragma_table_xinfo(?) '
+                    "WHERE hidden IN (0, 2, 3)",
+                    [table],
+                )
+            )
+        }
+
+    def foreign_keys(self, tables: Iterable[str]) -> list[ForeignKey]:
+        wanted = {name.lower() for name in tables}
+        grouped: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+        for table, number, parent, column, parent_column in self.query(
+            'SELECT m.name, f.id, f."table", f."from", f."to" FROM sqlite_master m '
+            "JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' ORDER BY 1, 2, f.seq"
+        ):
+            if wanted & {table.lower(), parent.lower()}:
+                grouped.setdefault((table, number, parent), []).append((column, parent_column))
+        return [
+            ForeignKey(
+                table,
+                f"{table}.{'+'.join(c for c, _ in pairs)}",
+                tuple(c for c, _ in pairs),
+                parent,
+                tuple(p or self._primary_key(parent) for _, p in pairs),
+            )
+            for (table, _, parent), pairs in grouped.items()
+        ]
+
+    def _primary_key(self, table: str) -> str:
+        return str(self.query("SELECT name FROM pragma_table_info(?) WHERE pk = 1", [table])[0][0])
+
+    def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
+        counting = {
+            name
+            for (name,) in self.query(
+                "SELECT name FROM sqlite_master WHERE type = 'table' "
+                "AND upper(sql) LIKE '%AUTOINCREMENT%'"
+            )
+        }
+        if not counting:
+            return {}
+        last = dict(self.query("SELECT name, seq FROM sqlite_sequence"))
+        return {
+            table: KeySequence(self._primary_key(table), last.get(table, 0) + 1)
+            for table in tables
+            if table in counting
+        }
+
+    # -- Changing the destination -----------------------------------------------------------------
+
+    def prepare_load(self) -> None:
+        self.execute("PRAGMA foreign_keys = OFF")
+        self.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+    def wipe(self, tables: Sequence[str]) -> None:
+        with self.transaction():
+            for table in tables:
+                self.execute(f"DELETE FROM {self.quote(table)}")
+
+    def set_next_key(self, table: str, column: str, value: int) -> None:
+        with self.transaction():
+            self.connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", [table])
+            self.connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", [table, value - 1])
+
+    # -- Rows -------------------------------------------------------------------------------------
+
+    def read(self, table: str, columns: Sequence[TypedColumn], write: base.Write) -> None:
+        pieces = [
+            " || x'09' || ".join(expression(column, self.quote) for column in part)
+            for part in slices(columns, COLUMNS_AT_ONCE)
+        ]
+        sql = f"SELECT {', '.join(pieces)} FROM {self.quote(table)}"
+        connection = self._connect()
+        connection.text_factory = bytes
+        refused: list[RowRefused] = []
+        register_functions(connection, refused)
+        try:
+            with self.errors_of(sql):
+                cursor = connection.execute(sql)
+                while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                    write(b"".join([b"\t".join(row) + b"\n" for row in rows]))
+        except ServerError as error:
+            raise (refused[0] if refused else error) from None
+        finally:
+            connection.close()
+
+    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+        forms = [
+            "replace(?, '.000000', '')" if kind in (Kind.DATETIME, Kind.TIME) else "?"
+            for kind, _ in columns
+        ]
+        names = self.quoted(column.column.name for column in columns)
+        sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({', '.join(forms)})"
+        batch = Batch(rows, columns)
+        cursor = self.connection.cursor()
+        try:
+            cursor.executemany(sql, batch)
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            raise RowRefused(str(error), line=batch.line, column=batch.column) from error
+        if cursor.rowcount != batch.line:
+            raise RowRefused(f"SQLite took {cursor.rowcount:,} of {batch.line:,} rows.")
