@@ -28,6 +28,7 @@ from migrations_ui.tables import (
     is_counting,
     kept_counts,
     make_row,
+    oldest_count,
 )
 
 
@@ -106,7 +107,8 @@ def make_plan(labels: Iterable[str], *, reverse: bool = False) -> Plan:
     referring = catalog_referring(host_tables())
     rows = tuple(make_row(table, source, dest, counts, referring) for table in tables)
     report = check(tables, reverse=reverse)
-    counting = is_counting() or not all(row.source_exact and row.dest_exact for row in rows)
+    exact = all(row.source_exact and row.dest_exact for row in rows)
+    counting = not exact or is_counting(oldest_count(tables, source, dest, counts))
     blocked = report.status == "blockers"
     return Plan(
         source=source.side,

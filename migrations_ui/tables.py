@@ -95,7 +95,7 @@ def tables_page(*, reverse: bool = False) -> TablesPage:
         dest=dest.side,
         rows=rows,
         counted_at=min((count.counted_at for count in counts.values()), default=None),
-        counting=is_counting(),
+        counting=is_counting(oldest_count(tables, source, dest, counts)),
         count_error=getattr(CountRequest.objects.first(), "error", ""),
     )
 
@@ -171,9 +171,26 @@ def kept_counts(source: Glance, dest: Glance) -> dict[tuple[str, str], TableCoun
     }
 
 
-def is_counting() -> bool:
-    """Whether a worker has been asked for counts and has not finished."""
-    return pending_counts().exists()
+def oldest_count(
+    tables: Sequence[Table], source: Glance, dest: Glance, counts: Counts
+) -> datetime | None:
+    """When the oldest of the tables' exact counts was made; None where one is missing."""
+    times = []
+    for side in (source, dest):
+        for name in (side.names[table.label] for table in tables if table.label in side.names):
+            if (side.side.identity, name) not in counts:
+                return None
+            times.append(counts[side.side.identity, name].counted_at)
+    return min(times, default=None)
+
+
+def is_counting(counted_at: datetime | None) -> bool:
+    """Whether a worker has been asked for newer counts than these, and has not finished.
+
+    An older request has been overtaken, by a command or another worker: nobody waits for it.
+    """
+    pending = pending_counts()
+    return (pending.filter(requested_at__gt=counted_at) if counted_at else pending).exists()
 
 
 def pending_counts() -> QuerySet[CountRequest]:

@@ -88,6 +88,13 @@ def test_reverse_exchanges_the_two_and_wants_the_other_name(registry: Site, tmp_
     assert pids(tmp_path / NAME) == pids(tmp_path / "source.sqlite3")
 
 
+def test_counts_that_no_worker_has_made_are_not_waited_for(registry: Site) -> None:
+    registry.manage(
+        "shell", "-v0", "-c", "from migrations_ui import services; services.request_counts()"
+    )
+    registry.manage("copydata", "registry.Policy", "--wipe", NAME)
+
+
 # What it refuses
 
 
