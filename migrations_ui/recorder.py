@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.errors import Cancelled
 from migrations_ui.engine.layout import Layout
-from migrations_ui.models import DroppedConstraint, Event, Run, TableCopy
+from migrations_ui.engine.rejecting import Rejected
+from migrations_ui.models import DroppedConstraint, Event, RejectedRow, Run, TableCopy
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two writes of the progress, and over which the rate is taken.
 TICK = 0.5
 RATE_WINDOW = 10.0
+# When all rows are there, stopping would save no time: the constraints are put back in any case.
+FINISHING = {Run.Phase.CONSTRAINTS, Run.Phase.SEQUENCES, Run.Phase.VERIFY}
 
 
 class Ticker(threading.Thread):
@@ -35,8 +41,16 @@ class Ticker(threading.Thread):
     def run(self) -> None:
         try:
             while not self._stop_asked.wait(TICK):
-                self._tick()
+                self._try()
         finally:
+            connection.close()
+
+    def _try(self) -> None:
+        """One tick; a control database that is busy or away for a moment is asked again later."""
+        try:
+            self._tick()
+        except DatabaseError as error:
+            logger.warning("The progress could not be written: %s", error)
             connection.close()
 
     def stop(self) -> None:
@@ -84,7 +98,8 @@ class Recorder:
     # -- What the engine tells --------------------------------------------------------------------
 
     def phase(self, name: str) -> None:
-        self.check()
+        if name not in FINISHING:
+            self.check()
         Run.objects.filter(pk=self.run_id).update(phase=name, heartbeat_at=timezone.now())
 
     def check(self) -> None:
@@ -120,14 +135,21 @@ class Recorder:
             self._total = self._finished + rows
         self.check()
 
-    def table_finished(self, layout: Layout, rows: int) -> None:
+    def table_finished(self, layout: Layout, rows: int, rejected: Sequence[Rejected]) -> None:
         with self._lock:
             self._rows.pop(layout.label, None)
-            self._finished += rows
+            self._finished += rows + len(rejected)
             self._total = self._finished
-        self._table(layout.label).update(
-            status=TableCopy.Status.DONE, copied_rows=rows, finished_at=timezone.now()
-        )
+        with transaction.atomic():
+            RejectedRow.objects.bulk_create(
+                RejectedRow(run_id=self.run_id, label=layout.label, **vars(row)) for row in rejected
+            )
+            self._table(layout.label).update(
+                status=TableCopy.Status.DONE,
+                copied_rows=rows,
+                rejected_rows=len(rejected),
+                finished_at=timezone.now(),
+            )
 
     def table_failed(self, layout: Layout, error: Exception) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from migrations_ui.engine.copying import copy_table
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.errors import EngineError, ServerError
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.rejecting import Rejected, Rejects
 
 
 class Listener(Protocol):
@@ -34,8 +35,8 @@ class Listener(Protocol):
     def table_progress(self, layout: Layout, rows: int) -> None:
         """So many rows are loaded, not yet committed."""
 
-    def table_finished(self, layout: Layout, rows: int) -> None:
-        """The table is loaded and committed."""
+    def table_finished(self, layout: Layout, rows: int, rejected: Sequence[Rejected]) -> None:
+        """The table is loaded and committed, but for the rejected rows."""
 
     def table_failed(self, layout: Layout, error: Exception) -> None:
         """The table is as it was before its load: empty."""
@@ -64,9 +65,13 @@ class SequenceState:
 
 
 def transfer(
-    layouts: Sequence[Layout], source: Database, dest: Database, listener: Listener
+    layouts: Sequence[Layout],
+    source: Database,
+    dest: Database,
+    listener: Listener,
+    rejects: Rejects,
 ) -> None:
-    """Replace the destination's rows of these tables by the source's.
+    """Replace the destination's rows of these tables by the source's, but for those rejected.
 
     Whatever happens, the foreign keys that were dropped are put back before it returns or raises.
     """
@@ -76,12 +81,12 @@ def transfer(
         wipe(layouts, keys, dest, listener)
         listener.phase("load")
         for layout in layouts:
-            load(layout, source, dest, listener)
+            load(layout, source, dest, listener, rejects)
+        listener.phase("constraints")
     except BaseException:
         with suppress(EngineError):  # the journal keeps what could not be put back
             put_back(keys, dest, listener)
         raise
-    listener.phase("constraints")
     problems = put_back(keys, dest, listener)
     listener.phase("sequences")
     set_sequences(layouts, source, dest)
@@ -102,15 +107,20 @@ def wipe(
     listener.wiped()
 
 
-def load(layout: Layout, source: Database, dest: Database, listener: Listener) -> None:
+def load(
+    layout: Layout, source: Database, dest: Database, listener: Listener, rejects: Rejects
+) -> None:
     """Load one table and say how it went."""
     listener.table_started(layout)
+    before = len(rejects.found)
     try:
-        rows = copy_table(source, dest, layout, lambda rows: listener.table_progress(layout, rows))
+        rows = copy_table(
+            source, dest, layout, lambda rows: listener.table_progress(layout, rows), rejects
+        )
     except Exception as error:
         listener.table_failed(layout, error)
         raise
-    listener.table_finished(layout, rows)
+    listener.table_finished(layout, rows, rejects.found[before:])
 
 
 def put_back(keys: Sequence[ForeignKey], dest: Database, listener: Listener) -> list[str]:
