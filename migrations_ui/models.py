@@ -23,6 +23,7 @@ class Run(models.Model):
         CANCELLING = "cancelling"  # asked to stop; the worker has not acknowledged yet
         CANCELLED = "cancelled"  # the worker has stopped and put the constraints back
         SUCCEEDED = "succeeded"  # every row arrived and the counts agree
+        INCOMPLETE = "incomplete"  # all has arrived but the rows that were set aside
         FAILED = "failed"  # an error, in the data or in a server
         INTERRUPTED = "interrupted"  # the worker vanished: infrastructure, not the data
 
@@ -54,6 +55,9 @@ class Run(models.Model):
         "the second active run on one destination fails at INSERT, whoever asks.",
     )
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was confirmed.")
+    reject_limit = models.PositiveIntegerField(
+        default=0, help_text="Refused rows to set aside before the run stops."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -119,6 +123,25 @@ class TableCopy(models.Model):
         return Progress(
             self.copied_rows, self.source_rows, finished=self.status == self.Status.DONE
         )
+
+
+class RejectedRow(models.Model):
+    """A row that the destination refused, set aside with the reason."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="rejected")
+    label = models.CharField(max_length=255)
+    key = models.TextField(help_text="Its primary key.")
+    column = models.CharField(max_length=255, blank=True)
+    message = models.TextField(help_text="The server's own words.")
+    row = models.BinaryField(help_text="The canonical row.")
+    signature = models.JSONField(help_text="What the canonical row holds, in order.")
+    arrived_at = models.DateTimeField(null=True, blank=True, help_text="Loaded by a later try.")
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.key}"
 
 
 class DroppedConstraint(models.Model):
@@ -209,6 +232,7 @@ class AuditedTable(models.Model):
         max_length=12, choices=Audit.Verdict, default=Audit.Verdict.NOT_CHECKED
     )
     problem = models.TextField(blank=True, help_text="What differs, in words.")
+    sequence_problem = models.BooleanField(default=False, help_text="The next key is wrong.")
 
     class Meta:
         ordering = ("audit", "position")

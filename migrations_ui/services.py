@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from migrations_ui import counting, execution, tasks
+from migrations_ui import auditing, counting, execution, tasks
 from migrations_ui.models import Audit, CountRequest, Event, Run, TableCopy
 from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
 from migrations_ui.sides import Refused, Side, chosen_tables, host_tables
@@ -39,6 +39,7 @@ __all__ = [
     "prepare_run",
     "request_audit",
     "request_counts",
+    "retry_rejected",
     "run_progress",
     "start",
     "tables_page",
@@ -52,7 +53,7 @@ STALLED_AFTER = 10
 plan = make_plan
 preflight = run_preflight
 execute = execution.execute
-execute_audit = execution.audit
+execute_audit = auditing.audit
 
 
 # -- Counts ---------------------------------------------------------------------------------------
@@ -83,9 +84,12 @@ def start(
     operator: str,
     *,
     reverse: bool = False,
+    reject_limit: int = 0,
 ) -> Run:
     """Queue a run for the worker: all of what was shown and confirmed, or nothing."""
-    run = prepare_run(labels, typed_name, fingerprint, operator, reverse=reverse)
+    run = prepare_run(
+        labels, typed_name, fingerprint, operator, reverse=reverse, reject_limit=reject_limit
+    )
     transaction.on_commit(lambda: tasks.execute_run(run.pk))
     return run
 
@@ -97,6 +101,7 @@ def prepare_run(
     operator: str,
     *,
     reverse: bool = False,
+    reject_limit: int = 0,
 ) -> Run:
     """Record a confirmed run as queued, after checking the confirmation once more."""
     current = make_plan(labels, reverse=reverse)
@@ -104,7 +109,7 @@ def prepare_run(
     execution.recover(current.dest.identity, SILENCE)
     try:
         with transaction.atomic():
-            return record(current, operator)
+            return record(current, operator, reject_limit)
     except IntegrityError:
         active = Run.objects.filter(active_dest=current.dest.identity).first()
         raise Refused(
@@ -134,7 +139,7 @@ def confirmed(current: Plan, typed_name: str, fingerprint: str) -> None:
         )
 
 
-def record(current: Plan, operator: str) -> Run:
+def record(current: Plan, operator: str, reject_limit: int) -> Run:
     """Write the run and its tables."""
     run = Run.objects.create(
         operator=operator,
@@ -143,6 +148,7 @@ def record(current: Plan, operator: str) -> Run:
         dest=asdict(current.dest),
         active_dest=current.dest.identity,
         fingerprint=current.fingerprint,
+        reject_limit=reject_limit,
     )
     TableCopy.objects.bulk_create(
         TableCopy(
@@ -174,6 +180,18 @@ def cancel(run: Run, operator: str) -> None:
         return
     if not move(run.pk, Run.Status.CANCELLING, who=operator):
         raise Refused(f"{run} is not active any more, so there is nothing to cancel.")
+
+
+def retry_rejected(run: Run, operator: str) -> None:
+    """Ask a worker to load the rows of an ended run that are still set aside."""
+    rows = run.rejected.filter(arrived_at=None).count()
+    if run.is_active or not rows:
+        raise Refused(f"{run} has no rows to try again.")
+    active = Run.objects.filter(active_dest=run.dest["identity"]).first()
+    if active:
+        raise Refused(f"{active} is active on {run.dest['name']}. Wait until it has ended.")
+    Event.objects.create(run=run, who=operator, what=f"Asked to try {rows:,} rejected rows again.")
+    transaction.on_commit(lambda: tasks.retry_rejected_rows(run.pk))
 
 
 @dataclass(frozen=True)
@@ -224,4 +242,4 @@ def prepare_audit(labels: Iterable[str] | None, operator: str, *, reverse: bool 
     tables = chosen_tables(labels)
     if not tables:
         raise Refused("No table is selected. Select at least one.")
-    return execution.new_audit(tables, operator, reverse=reverse)
+    return auditing.new_audit(tables, operator, reverse=reverse)

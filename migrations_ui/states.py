@@ -16,10 +16,12 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (S.QUEUED, S.CANCELLED): "Cancelled before a worker took it. Nothing was touched.",
     (S.RUNNING, S.CANCELLING): "Asked to stop.",
     (S.RUNNING, S.SUCCEEDED): "All rows have arrived and the counts agree.",
+    (S.RUNNING, S.INCOMPLETE): "All rows have arrived but those that were set aside.",
     (S.RUNNING, S.FAILED): "The run has failed.",
     (S.RUNNING, S.INTERRUPTED): "The worker has vanished.",
     (S.CANCELLING, S.CANCELLED): "The worker has stopped.",
     (S.CANCELLING, S.SUCCEEDED): "The run had finished before it could be stopped.",
+    (S.CANCELLING, S.INCOMPLETE): "The run had finished before it could be stopped.",
     (S.CANCELLING, S.FAILED): "The run has failed before it could be stopped.",
     (S.CANCELLING, S.INTERRUPTED): "The worker has vanished.",
 }

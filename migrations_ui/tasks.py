@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from huey.contrib.djhuey import db_task
 
-from migrations_ui import counting, execution
+from migrations_ui import auditing, counting, execution, retrying
 
 
 @db_task()
@@ -22,4 +22,10 @@ def answer_count_request(request_id: int) -> None:
 @db_task()
 def execute_audit(audit_id: int) -> None:
     """Do a queued audit."""
-    execution.audit(audit_id)
+    auditing.audit(audit_id)
+
+
+@db_task()
+def retry_rejected_rows(run_id: int) -> None:
+    """Try the rejected rows of a run again."""
+    retrying.retry(run_id)

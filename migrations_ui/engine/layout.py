@@ -47,6 +47,11 @@ class Layout:
         return [TypedColumn(column.kind, column.dest) for column in self.columns]
 
     @property
+    def signature(self) -> list[str]:
+        """What a canonical row of this layout holds, in order: two that are equal mean the same."""
+        return [f"{column.dest.name} {column.kind}" for column in self.columns]
+
+    @property
     def key_positions(self) -> list[int]:
         """Where the primary key's columns stand in a canonical row."""
         names = [column.dest.name.lower() for column in self.columns]
@@ -169,6 +174,8 @@ class Matching:
         if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
             self.unknown(source, dest)
             return
+        if loses_digits(kind, source, dest):
+            self.precision_lost(source, dest)
         self.columns.append(CopiedColumn(kind, source, dest))
 
     def missing(self, name: str, side: str) -> None:
@@ -189,6 +196,16 @@ class Matching:
             f"The column {source.name} is {source.type} in the source and {dest.type} in the "
             "destination; values don't cross between these types.",
             "Change the field so that both databases store it alike, or leave the table out.",
+        )
+
+    def precision_lost(self, source: Column, dest: Column) -> None:
+        self.find(
+            "precision-lost",
+            Severity.BLOCKER,
+            source.name,
+            f"The column {source.name} is {source.type} in the source, and the destination's "
+            f"{dest.type} holds fewer digits: it would cut values without a word.",
+            f"Widen the column {dest.name} in the destination, or leave the table out.",
         )
 
     def left_over(self) -> None:
@@ -236,6 +253,15 @@ def column_kind(
     # A day and 24 hours are two intervals, so between two that store intervals they go as they are.
     own = source.storage is None or source.storage is dest.storage is Kind.DURATION
     return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
+
+
+def loses_digits(kind: Kind, source: Column, dest: Column) -> bool:
+    """Whether the destination would silently round or cut some value that the source can hold."""
+    if kind is Kind.DECIMAL:
+        return dest.scale is not None and (source.scale is None or source.scale > dest.scale)
+    if kind in (Kind.DATETIME, Kind.TIME, Kind.FLOAT):
+        return (source.precision or 0) > (dest.precision or 0)
+    return False
 
 
 def internal_type(field: Field[Any, Any] | None) -> str:

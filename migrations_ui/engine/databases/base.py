@@ -39,7 +39,8 @@ class Column:
     nullable: bool
     generated: bool = False
     scale: int | None = None  # decimals: digits after the point
-    precision: int | None = None  # decimals: digits; datetimes and times: digits of the fraction
+    # Decimals: digits; datetimes and times: digits of the fraction; floats: bits of the mantissa.
+    precision: int | None = None
     length: int | None = None  # characters
     charset: str = ""
     has_default: bool = False
@@ -150,6 +151,18 @@ class Database(ABC):
 
     begin: ClassVar[str] = "BEGIN"
 
+    def savepoint(self) -> None:
+        """What is written from here on can be undone alone."""
+        self.execute("SAVEPOINT batch")
+
+    def release_savepoint(self) -> None:
+        """Keep what was written since, as far as the transaction is kept."""
+        self.execute("RELEASE SAVEPOINT batch")
+
+    def rollback_to_savepoint(self) -> None:
+        """Undo what was written since the last savepoint."""
+        self.execute("ROLLBACK TO SAVEPOINT batch")
+
     def rollback(self) -> None:
         """Undo, as far as the connection still lives."""
         try:
@@ -221,8 +234,11 @@ class Database(ABC):
     # -- Changing the destination -----------------------------------------------------------------
 
     @abstractmethod
-    def prepare_load(self) -> None:
-        """Set this session up for loading: strict, and not looking at foreign keys meanwhile."""
+    def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
+        """Set this session up for loading: strict, and not looking at foreign keys by default.
+
+        Where `drops_foreign_keys` it looks at all that are there.
+        """
 
     @abstractmethod
     def wipe(self, tables: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,13 @@ class Command(CutoverCommand):
         parser.add_argument(
             "--wipe", metavar="DEST_NAME", help="the destination database's name, to confirm"
         )
+        parser.add_argument(
+            "--reject-limit",
+            type=natural_number,
+            default=0,
+            metavar="N",
+            help="set up to N refused rows aside instead of stopping at the first",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,6 +58,7 @@ class Command(CutoverCommand):
             plan.fingerprint,
             operator_name(),
             reverse=plan.reverse,
+            reject_limit=options["reject_limit"],
         )
         running.execute(run, operator_name(), sys.stderr if sys.stderr.isatty() else None)
         self.report(run, as_json=options["json"])
@@ -109,6 +117,13 @@ class Command(CutoverCommand):
             self.stdout.write(f"{run} {run.status}: {progress.rows:,} rows")
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or f"{run} ended as {run.status}.")
+
+
+def natural_number(text: str) -> int:
+    """A number of rows, from 0."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a number of rows")
+    return int(text)
 
 
 def verdicts(run: Run) -> dict[str, str]:

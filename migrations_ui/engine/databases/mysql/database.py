@@ -15,7 +15,9 @@ from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
 from migrations_ui.engine.databases.mysql.columns import make_column
 from migrations_ui.engine.databases.mysql.rows import (
+    CLIENT_ERRORS,
     LONG_TYPES,
+    NOT_ABOUT_A_ROW,
     block,
     feed,
     insert_form,
@@ -193,9 +195,11 @@ class Database(base.Database):
 
     # -- Changing the destination -----------------------------------------------------------------
 
-    def prepare_load(self) -> None:
+    def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
         # unique_checks stays on: without it MariaDB's bulk insert loses rows and reports success.
-        self.execute(f"SET SESSION sql_mode='{LOADING_MODE}', foreign_key_checks=0")
+        self.execute(
+            f"SET SESSION sql_mode='{LOADING_MODE}', foreign_key_checks={int(check_foreign_keys)}"
+        )
 
     def wipe(self, tables: Sequence[str]) -> None:
         for table in tables:
@@ -352,6 +356,8 @@ class Database(base.Database):
             cursor = self.connection.cursor()
             cursor.execute(head + b",".join(values))
         except MySQLdb.Error as error:
+            if error.args[0] in NOT_ABOUT_A_ROW or error.args[0] >= CLIENT_ERRORS:
+                raise ServerError(f"{self.label}: {error.args[-1]}") from error
             raise refusal(str(error.args[-1]), before) from error
         if self.connection.warning_count():
             raise self._refusal()

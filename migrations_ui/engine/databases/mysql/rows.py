@@ -14,6 +14,9 @@ from migrations_ui.engine.kinds import NULL, Kind, escape
 LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
 
 
+# Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
+NOT_ABOUT_A_ROW = {1021, 1040, 1053, 1105, 1114, 1180, 1205, 1213, 1290, 1317, 1792, 1927, 1969}
+CLIENT_ERRORS = 2000
 AT_ROW = re.compile(r" at row (\d+)$")
 
 

@@ -16,12 +16,12 @@ from migrations_ui.engine.databases.postgresql.rows import (
     EXPRESSIONS,
     BlockWriter,
     adapted,
+    is_refusal,
     refusal,
 )
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 
 MINIMUM_VERSION = (12,)
-
 
 # What tells one cluster from another: its identifier; for roles that may not see it, its address.
 CLUSTER = (
@@ -190,7 +190,7 @@ class Database(base.Database):
 
     # -- Changing the destination -----------------------------------------------------------------
 
-    def prepare_load(self) -> None:
+    def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
         self.execute("SET synchronous_commit = off")
 
     def wipe(self, tables: Sequence[str]) -> None:
@@ -241,7 +241,9 @@ class Database(base.Database):
         try:
             cursor.copy_expert(sql, io.BytesIO(adapted(rows, columns)), 1 << 20)
         except psycopg2.Error as error:
-            raise refusal(error) from error
+            if is_refusal(error):
+                raise refusal(error) from error
+            raise ServerError(f"{self.label}: {str(error).strip()}") from error
         if cursor.rowcount != (sent := rows.count(b"\n")):
             raise RowRefused(f"The server says that it took {cursor.rowcount:,} of {sent:,} rows.")
 

@@ -10,7 +10,7 @@ import psycopg2
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.base import TypedColumn
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.kinds import NULL, Kind
+from migrations_ui.engine.kinds import NULL, Kind, unescape
 
 # COPY escapes these three as well; a canonical row has them as they are.
 COPY_ESCAPES = {b"\\b": b"\b", b"\\f": b"\f", b"\\v": b"\v"}
@@ -83,6 +83,7 @@ def canonical(block: bytes) -> bytes:
 
 def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
     """Canonical rows as COPY FROM takes them: bytea and interval have their own input syntax."""
+    refuse_cut_spaces(rows, columns)
     inputs = {
         index: INPUTS[kind]
         for index, (kind, column) in enumerate(columns)
@@ -99,6 +100,24 @@ def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
         lines.append(b"\t".join(values))
     lines.append(b"")
     return b"\n".join(lines)
+
+
+def refuse_cut_spaces(rows: bytes, columns: Sequence[TypedColumn]) -> None:
+    """Trailing spaces beyond a column's length are the one thing that PostgreSQL silently cuts."""
+    lengths = {i: column.length for i, (_, column) in enumerate(columns) if column.length}
+    if not lengths or not (b" \t" in rows or b" \n" in rows):
+        return
+    for number, line in enumerate(rows.split(b"\n")[:-1], start=1):
+        values = line.split(b"\t")
+        for index, length in lengths.items():
+            value = values[index]
+            if value.endswith(b" ") and len((unescape(value) or b"").decode()) > length:
+                raise RowRefused(
+                    f"value too long for type {columns[index].column.type}: its trailing spaces "
+                    "would be cut",
+                    line=number,
+                    column=columns[index].column.name,
+                )
 
 
 def bytea(value: bytes) -> bytes:
@@ -119,6 +138,13 @@ DAY = 86_400_000_000
 
 
 INPUTS = {Kind.BINARY: bytea, Kind.DURATION: interval}
+
+
+def is_refusal(error: psycopg2.Error) -> bool:
+    """Whether it is about a row, rather than the connection, the server or its resources."""
+    return (error.pgcode or "")[:2] in {"21", "22", "23", "25", "42", "44", "P0", "XX"} or (
+        error.pgcode == "54000"  # a row too large for an index or a page
+    )
 
 
 def refusal(error: psycopg2.Error) -> RowRefused:

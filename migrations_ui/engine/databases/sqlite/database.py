@@ -153,8 +153,8 @@ class Database(base.Database):
 
     # -- Changing the destination -----------------------------------------------------------------
 
-    def prepare_load(self) -> None:
-        self.execute("PRAGMA foreign_keys = OFF")
+    def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
+        self.execute(f"PRAGMA foreign_keys = {'ON' if check_foreign_keys else 'OFF'}")
         self.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
     def wipe(self, tables: Sequence[str]) -> None:
@@ -178,7 +178,7 @@ class Database(base.Database):
         connection = self._connect()
         connection.text_factory = bytes
         refused: list[RowRefused] = []
-        register_functions(connection, refused)
+        register_functions(connection, table, refused)
         try:
             with self.errors_of(sql):
                 cursor = connection.execute(sql)
@@ -200,6 +200,8 @@ class Database(base.Database):
         cursor = self.connection.cursor()
         try:
             cursor.executemany(sql, batch)
+        except sqlite3.OperationalError as error:  # locked, or the disk is full
+            raise ServerError(f"{self.label}: {error}") from error
         except (sqlite3.Error, ValueError, OverflowError) as error:
             raise RowRefused(str(error), line=batch.line, column=batch.column) from error
         if cursor.rowcount != batch.line:

@@ -44,10 +44,12 @@ def integers(facts: Column, kind: Kind, name: str) -> str:
 
 def reals(facts: Column, kind: Kind, name: str) -> str:
     """SQL for a float in the column; SQLite's own text of it has 15 digits only."""
+    column = facts.name.replace("'", "''")
+    if kind in (Kind.INTEGER, Kind.BOOLEAN):
+        return f"no_integer({name}, '{column}')"
     if kind is not Kind.DECIMAL or facts.scale is None:
         return f"exact_float({name})"
     text = f"printf('%.{facts.scale}f', {name})"
-    column = facts.name.replace("'", "''")
     return (
         f"CASE WHEN CAST({text} AS REAL) = {name} THEN {text} "
         f"ELSE exact_decimal({name}, {facts.scale}, '{column}', rowid) END"
@@ -80,7 +82,9 @@ def escaped(sql: str) -> str:
     return sql
 
 
-def register_functions(connection: sqlite3.Connection, refused: list[RowRefused]) -> None:
+def register_functions(
+    connection: sqlite3.Connection, table: str, refused: list[RowRefused]
+) -> None:
     """The rare values that SQL can't format exactly; a value that can't be written is `refused`."""
 
     def exact_decimal(value: float, scale: int, column: str, rowid: int) -> str:
@@ -88,13 +92,22 @@ def register_functions(connection: sqlite3.Connection, refused: list[RowRefused]
         if -rounded.normalize().as_tuple().exponent > scale:  # type: ignore[operator]
             refused.append(
                 RowRefused(
-                    f"row {rowid}: {value!r} has more than {scale} digits after the point",
+                    f"table {table}, column {column}, row {rowid}: {value!r} has more than {scale} "
+                    "digits after the point",
                     column=column,
                 )
             )
             raise ValueError
         return f"{rounded:.{scale}f}"
 
+    def no_integer(value: float, column: str) -> None:
+        # Exactly passed on, it would be rounded by MySQL without a word.
+        refused.append(
+            RowRefused(f"table {table}, column {column}: {value!r} is no integer", column=column)
+        )
+        raise ValueError
+
+    connection.create_function("no_integer", 2, no_integer, deterministic=True)
     connection.create_function("exact_float", 1, repr, deterministic=True)
     connection.create_function("exact_decimal", 4, exact_decimal, deterministic=True)
     connection.create_function("exact_datetime", 1, exact_datetime, deterministic=True)

@@ -1,0 +1,161 @@
+"""Rows that the destination refuses: found among thousands, set aside, and told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.errors import EngineError, RowRefused
+from migrations_ui.engine.kinds import unescape
+from migrations_ui.engine.layout import Layout
+
+SHORTENED = 80
+TAB = b"\t"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that was set aside: its canonical row, what that holds in order, and why."""
+
+    key: str
+    column: str
+    message: str
+    row: bytes
+    signature: list[str]
+
+
+@dataclass
+class Rejects:
+    """The rows of one table that were set aside, `limit` at most."""
+
+    limit: int = 0
+    found: list[Rejected] = field(default_factory=list)
+
+    def add(self, layout: Layout, row: bytes, error: RowRefused) -> None:
+        """Set a row aside, or raise what says that there are too many."""
+        refusal = RowRefused(error.message, line=1, column=error.column)
+        if len(self.found) == self.limit:
+            raise RowRefused(
+                f"{explained(refusal, layout, row).message} ({self.limit:,} other rows were set "
+                "aside, which is the limit)",
+                column=error.column,
+            )
+        key = key_of(layout, row)
+        self.found.append(Rejected(key, error.column, error.message, row, layout.signature))
+
+
+def load_batch(dest: Database, layout: Layout, batch: bytes, rejects: Rejects) -> int:
+    """Load a batch inside the open transaction and return how many rows were written.
+
+    Without a limit the first refused row is raised, with table, column, key and value.  With one,
+    refused rows are set aside; each costs about log2 of the batch in attempts, and two where the
+    server tells the row.
+    """
+    if not rejects.limit:
+        try:
+            dest.load(layout.dest_name, layout.dest_columns, batch)
+        except RowRefused as error:
+            raise explained(error, layout, batch) from error
+        return batch.count(b"\n")
+    dest.savepoint()
+    lines = [line + b"\n" for line in batch.split(b"\n")[:-1]]
+    before = len(rejects.found)
+    written = Search(dest, layout, lines, rejects).run()
+    dest.release_savepoint()
+    if written + len(rejects.found) - before != len(lines):
+        raise EngineError(
+            f"{layout.label}: {len(lines):,} rows were read, but {written:,} written and "
+            f"{len(rejects.found) - before:,} set aside. Nothing of the table was kept."
+        )
+    return written
+
+
+class Search:
+    """Loads all rows of a batch but those that are refused.
+
+    What is loaded stays loaded, behind a savepoint, so no row is sent twice without need.
+    """
+
+    def __init__(
+        self, dest: Database, layout: Layout, lines: Sequence[bytes], rejects: Rejects
+    ) -> None:
+        self.dest = dest
+        self.layout = layout
+        self.lines = lines
+        self.rejects = rejects
+
+    def run(self) -> int:
+        """Load and set aside; the number of rows written."""
+        start = written = 0
+        end = len(self.lines)
+        while (error := self.attempt(start, end)) is not None:
+            refused, error = self.refused(start, end, error)
+            self.rejects.add(self.layout, self.lines[refused], error)
+            written += refused - start
+            start = refused + 1
+        return written + end - start
+
+    def attempt(self, start: int, end: int) -> RowRefused | None:
+        """Load these rows, or undo them and say why they were refused."""
+        if start == end:
+            return None
+        rows = b"".join(self.lines[start:end])
+        try:
+            self.dest.load(self.layout.dest_name, self.layout.dest_columns, rows)
+        except RowRefused as error:
+            self.dest.rollback_to_savepoint()
+            return error
+        self.dest.release_savepoint()
+        self.dest.savepoint()
+        return None
+
+    def refused(self, low: int, high: int, error: RowRefused) -> tuple[int, RowRefused]:
+        """The first refused row, when loading `low` to `high` failed; those before it are loaded.
+
+        The row that the server named is tried first.
+        """
+        guess = error.line
+        while high - low > 1:
+            known = guess is not None and 1 <= guess <= high - low
+            middle = low + max(1, (guess or 1) - 1) if known else (low + high) // 2
+            failure = self.attempt(low, middle)
+            if failure is None:
+                guess = 1 if known and (guess or 1) > 1 else None
+                low = middle
+            else:
+                guess = failure.line
+                high, error = middle, failure
+        return low, error
+
+
+def key_of(layout: Layout, row: bytes) -> str:
+    """The primary key of a canonical row, for people."""
+    values = row.rstrip(b"\n").split(b"\t")
+    return ", ".join(shown(values[position]) for position in layout.key_positions)
+
+
+def explained(error: RowRefused, layout: Layout, batch: bytes) -> RowRefused:
+    """The refusal with table, column, key and value, as far as the server told where it was."""
+    where = f"{layout.label} (table {layout.dest_name})"
+    if error.column:
+        where += f", column {error.column}"
+    lines = batch.split(b"\n")
+    if error.line is not None and 0 < error.line <= len(lines):
+        row = lines[error.line - 1]
+        if key := key_of(layout, row):
+            where += f", key {key}"
+        names = [column.dest.name for column in layout.columns]
+        if error.column in names:
+            where += f", value {shown(row.split(TAB)[names.index(error.column)])}"
+    return RowRefused(f"{where}: {error.message}", line=error.line, column=error.column)
+
+
+def shown(value: bytes) -> str:
+    """A value for a message: readable and short."""
+    plain = unescape(value)
+    if plain is None:
+        return "NULL"
+    text = plain[: SHORTENED * 4].decode(errors="backslashreplace")
+    readable = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return readable if len(readable) <= SHORTENED else f"{readable[:SHORTENED]}…"

@@ -1,0 +1,60 @@
+"""Trying rejected rows again, after what refused them was mended in the destination."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from migrations_ui import auditing, plans
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.transfer import set_sequences
+from migrations_ui.models import Event, RejectedRow, Run
+from migrations_ui.sides import Refused, chosen_tables, endpoints
+
+
+def retry(run_id: int) -> None:
+    """Load each row that is still set aside, in a transaction of its own, and audit the run again.
+
+    Foreign keys are looked at this time.  A row that is refused again stays, with the new reason.
+    """
+    run = Run.objects.get(pk=run_id)
+    try:
+        arrived, waiting = _load(run)
+    except (EngineError, Refused) as error:
+        what = f"The rejected rows could not be tried again: {error}"
+    else:
+        what = f"Rejected rows tried again: {arrived:,} have arrived, {waiting:,} were refused."
+    Event.objects.create(run=run, who="worker", what=what)
+
+
+def _load(run: Run) -> tuple[int, int]:
+    """How many rows have arrived, and how many were refused again."""
+    tables = chosen_tables(run.tables.values_list("label", flat=True))
+    found = {layout.label: layout for layout in plans.check(tables, reverse=run.reverse).layouts}
+    ends = endpoints(reverse=run.reverse)
+    arrived = 0
+    rows = list(run.rejected.filter(arrived_at=None))
+    with ends.open_source() as source, ends.open_dest() as dest:
+        dest.prepare_load(check_foreign_keys=True)
+        for row in rows:
+            arrived += _load_row(row, found.get(row.label), dest)
+        set_sequences(list(found.values()), source, dest)
+    report = auditing.new_audit(tables, run.operator, reverse=run.reverse, run=run)
+    auditing.audit(report.pk)
+    return arrived, len(rows) - arrived
+
+
+def _load_row(row: RejectedRow, layout: Layout | None, dest: Database) -> bool:
+    """Load one row, or keep why it was refused."""
+    try:
+        if layout is None or layout.signature != row.signature:
+            raise Refused("The table's columns are not what they were; copy the table again.")
+        with dest.transaction():
+            dest.load(layout.dest_name, layout.dest_columns, bytes(row.row))
+    except (EngineError, Refused) as error:
+        row.message = str(error)
+    else:
+        row.arrived_at = timezone.now()
+    row.save()
+    return row.arrived_at is not None
