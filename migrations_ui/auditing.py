@@ -49,9 +49,11 @@ def new_audit(
 
 
 def audit(audit_id: int) -> None:
-    """Count both sides, look at the sequences, and write the verdicts."""
+    """Count both sides, look at the sequences, and write the verdicts: once, then for good."""
+    queued = Audit.objects.filter(pk=audit_id, status=Audit.Status.QUEUED)
+    if not queued.update(status=Audit.Status.RUNNING):
+        return
     report = Audit.objects.get(pk=audit_id)
-    Audit.objects.filter(pk=audit_id).update(status=Audit.Status.RUNNING)
     try:
         _compare(report)
     except Exception as error:

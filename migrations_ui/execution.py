@@ -24,6 +24,8 @@ from migrations_ui.states import move
 logger = logging.getLogger(__name__)
 
 WORKER = "worker"
+# A dead worker's transaction is undone by the server, so a table is copied in full or not at all.
+UNFINISHED = (TableCopy.Status.WAITING, TableCopy.Status.COPYING)
 
 
 def execute(run_id: int) -> None:
@@ -151,9 +153,13 @@ def recover(dest_identity: str, silence: timedelta) -> None:
         Run.Status.INTERRUPTED,
         who=WORKER,
         finished_at=timezone.now(),
-        error="The worker has vanished. Tables that were not finished are empty; start a new run.",
+        error="The worker has vanished. Tables that were wiped and not finished are empty; start a "
+        "new run.",
     ):
         return
+    dead.tables.filter(status__in=UNFINISHED).update(
+        status=TableCopy.Status.CANCELLED, copied_rows=0
+    )
     with suppress(EngineError), endpoints(reverse=dead.reverse).open_dest() as dest:
         restore_constraints(dead, dest)
 
