@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -108,7 +108,8 @@ class Database(ABC):
 
     def close(self) -> None:
         """Close the connection; what was not committed is undone."""
-        self.connection.close()
+        with suppress(self.driver_error):  # the server may have closed it before
+            self.connection.close()
 
     # -- Statements -------------------------------------------------------------------------------
 
@@ -144,10 +145,10 @@ class Database(ABC):
         self.execute(self.begin)
         try:
             yield
+            self.execute("COMMIT")
         except BaseException:
-            self.rollback()
+            self.rollback()  # a COMMIT that SQLite refuses, too, leaves the transaction open
             raise
-        self.execute("COMMIT")
 
     begin: ClassVar[str] = "BEGIN"
 
@@ -168,7 +169,7 @@ class Database(ABC):
         try:
             self.connection.cursor().execute("ROLLBACK")
         except self.driver_error:
-            self.connection.close()  # the server undoes what a dead connection left
+            self.close()  # the server undoes what a dead connection left
 
     def quote(self, name: str) -> str:
         """An identifier for use in a statement."""

@@ -39,6 +39,8 @@ STORAGES = {
     "inet4": Kind.IP,
     "inet6": Kind.IP,
 }
+# The mantissas of floats.
+BITS = {"float": 24, "double": 53}
 
 
 def make_column(
@@ -62,7 +64,9 @@ def make_column(
         storage=storage,
         nullable=bool(nullable),
         generated="GENERATED" in extra.upper() and "DEFAULT_GENERATED" not in extra.upper(),
-        precision=fraction if storage in (Kind.DATETIME, Kind.TIME) else precision,
+        precision=fraction
+        if storage in (Kind.DATETIME, Kind.TIME)
+        else BITS.get(data_type, precision),
         scale=scale if storage is Kind.DECIMAL else None,
         length=length,
         charset=charset or "",

@@ -356,7 +356,7 @@ class Database(base.Database):
             cursor = self.connection.cursor()
             cursor.execute(head + b",".join(values))
         except MySQLdb.Error as error:
-            if error.args[0] in NOT_ABOUT_A_ROW or error.args[0] >= CLIENT_ERRORS:
+            if error.args[0] in NOT_ABOUT_A_ROW or error.args[0] in CLIENT_ERRORS:
                 raise ServerError(f"{self.label}: {error.args[-1]}") from error
             raise refusal(str(error.args[-1]), before) from error
         if self.connection.warning_count():

@@ -16,7 +16,7 @@ LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob"
 
 # Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
 NOT_ABOUT_A_ROW = {1021, 1040, 1053, 1105, 1114, 1180, 1205, 1213, 1290, 1317, 1792, 1927, 1969}
-CLIENT_ERRORS = 2000
+CLIENT_ERRORS = range(2000, 3000)
 AT_ROW = re.compile(r" at row (\d+)$")
 
 

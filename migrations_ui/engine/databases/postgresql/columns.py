@@ -27,6 +27,8 @@ STORAGES = {
     "jsonb": Kind.JSON,
     "inet": Kind.IP,
 }
+# The mantissas of floats.
+BITS = {"float4": 24, "float8": 53}
 
 
 def make_column(
@@ -42,6 +44,7 @@ def make_column(
     sized = modifier >= 4
     numeric = typname == "numeric" and sized
     text = typname in {"varchar", "bpchar"} and sized
+    fraction = 6 if modifier < 0 else modifier & 0xFFFF
     timed = typname in {"time", "timestamp", "timestamptz", "interval"}
     return Column(
         name=name,
@@ -49,11 +52,7 @@ def make_column(
         storage=STORAGES.get(typname),
         nullable=nullable,
         generated=generated,
-        precision=(modifier - 4) >> 16
-        if numeric
-        else (6 if modifier < 0 else modifier & 0xFFFF)
-        if timed
-        else None,
+        precision=(modifier - 4) >> 16 if numeric else fraction if timed else BITS.get(typname),
         scale=(modifier - 4) & 0x7FF if numeric else None,
         length=modifier - 4 if text else None,
         has_default=has_default,

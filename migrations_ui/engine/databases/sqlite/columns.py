@@ -26,6 +26,8 @@ STORAGES = (
     ("uuid", Kind.TEXT),
     ("inet", Kind.TEXT),
 )
+# What it can hold, whatever the declaration says.
+PRECISIONS: dict[Kind | None, int] = {Kind.DATETIME: 6, Kind.TIME: 6, Kind.FLOAT: 53}
 # SQLite keeps 15 significant digits of a number that is not an integer.
 DIGITS = 15
 
@@ -42,17 +44,14 @@ def make_column(
     ]
     storage = next((kind for word, kind in STORAGES if word in declared), None)
     is_decimal = storage is Kind.DECIMAL
+    precision = PRECISIONS.get(storage)
     return Column(
         name=name,
         type=declared,
         storage=storage,
         nullable=not not_null,
         generated=hidden in (2, 3),
-        precision=numbers[0]
-        if is_decimal and numbers
-        else 6
-        if storage in (Kind.DATETIME, Kind.TIME)
-        else None,
+        precision=numbers[0] if is_decimal and numbers else precision,
         scale=(numbers + [0, 0])[1] if is_decimal and numbers else None,
         length=numbers[0] if storage is Kind.TEXT and numbers else None,
         has_default=default is not None,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
+
+from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from migrations_ui.engine.databases.base import TypedColumn
 from migrations_ui.engine.databases.sqlite.columns import DIGITS
 from migrations_ui.engine.kinds import Kind
 
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+# With fewer digits than this an integer surely fits into 64 bits.
+INTEGER_DIGITS = 19
+# The decimal module rounds to 28 digits when it is not told otherwise.
+WIDE = Context(prec=2000)
 
 
 class Batch:
@@ -59,16 +65,7 @@ def unescape(value: str) -> str | None:
 
 def converter(column: TypedColumn) -> Callable[[str], Any] | None:
     """What turns a value's text into a parameter that SQLite keeps unaltered; None: nothing."""
-    kind, facts = column
-    if kind is Kind.BINARY:
-        return bytes.fromhex
-    if kind is Kind.FLOAT:
-        return real
-    if kind in (Kind.INTEGER, Kind.DURATION) and facts.type.startswith("bigint"):
-        return integer
-    if kind is Kind.DECIMAL and (facts.precision is None or facts.precision > DIGITS):
-        return decimal
-    return None
+    return CONVERTERS.get(column.kind)
 
 
 def real(text: str) -> float:
@@ -81,6 +78,8 @@ def real(text: str) -> float:
 
 def integer(text: str) -> int | str:
     """An integer of 64 bits; SQLite would silently turn a larger one into a float."""
+    if len(text) < INTEGER_DIGITS:
+        return text
     try:
         value = int(text)
     except ValueError:
@@ -90,12 +89,55 @@ def integer(text: str) -> int | str:
     return value
 
 
-def decimal(text: str) -> str:
+def microseconds(text: str) -> int | str:
+    """A duration; one of months has no length, and SQLite would keep any text as it is."""
+    if not text.removeprefix("-").isdecimal():
+        raise ValueError(f"the interval {text} is no number of microseconds")
+    return integer(text)
+
+
+def decimal(text: str) -> int | str:
     """A decimal that SQLite keeps: an integer of 64 bits, or at most 15 significant digits."""
-    value = Decimal(text)
+    if len(text) <= DIGITS and text[-1:].isdecimal():
+        return text
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return text
     if not value.is_finite():
         raise ValueError(f"SQLite can't hold the decimal {text}")
-    whole = value == value.to_integral_value() and MIN_INTEGER <= value <= MAX_INTEGER
-    if not whole and len(value.normalize().as_tuple().digits) > DIGITS:
+    if value == value.to_integral_value() and MIN_INTEGER <= value <= MAX_INTEGER:
+        return int(value)
+    if len(value.normalize(WIDE).as_tuple().digits) > DIGITS:
         raise ValueError(f"SQLite keeps {DIGITS} significant digits, and {text} has more")
     return text
+
+
+def readable(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """Refuse what Django could not read back: infinity, zero dates, years beyond 9999.
+
+    SQLite itself would keep any text.
+    """
+
+    def convert(text: str) -> str:
+        try:
+            parsed = parse(text)
+        except ValueError:
+            parsed = None
+        if parsed is None:
+            raise ValueError(f"{text} is no date or time that Django could read back")
+        return text
+
+    return convert
+
+
+CONVERTERS: dict[Kind, Callable[[str], Any]] = {
+    Kind.BINARY: bytes.fromhex,
+    Kind.FLOAT: real,
+    Kind.INTEGER: integer,
+    Kind.DURATION: microseconds,
+    Kind.DECIMAL: decimal,
+    Kind.DATE: readable(parse_date),
+    Kind.TIME: readable(parse_time),
+    Kind.DATETIME: readable(parse_datetime),
+}
