@@ -138,8 +138,9 @@ class Database(base.Database):
         counting = {
             name
             for (name,) in self.query(
+                # Not in quotes, where it would be a name.
                 "SELECT name FROM sqlite_master WHERE type = 'table' "
-                "AND upper(sql) LIKE '%AUTOINCREMENT%'"
+                "AND upper(sql) GLOB '*[ ' || char(9, 10, 13) || ']AUTOINCREMENT*'"
             )
         }
         if not counting:
@@ -164,8 +165,8 @@ class Database(base.Database):
 
     def set_next_key(self, table: str, column: str, value: int) -> None:
         with self.transaction():
-            self.connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", [table])
-            self.connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", [table, value - 1])
+            self.query("DELETE FROM sqlite_sequence WHERE name = ?", [table])
+            self.query("INSERT INTO sqlite_sequence VALUES (?, ?)", [table, value - 1])
 
     # -- Rows -------------------------------------------------------------------------------------
 
