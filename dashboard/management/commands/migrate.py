@@ -40,7 +40,8 @@ class Command(migrate.Command):
             if options["database"] == "default":
                 self.migrate_control(options)
             else:
-                super().handle(*args, **options)
+                with names_as_long_as_in(options["database"]):
+                    super().handle(*args, **options)
 
     def migrate_control(self, options: dict[str, Any]) -> None:
         """Only our apps, one by one: the host's migrations are not even planned."""
@@ -58,6 +59,29 @@ class Command(migrate.Command):
         done = operator_tables.prepare(connections["default"])
         if done and self.verbosity:
             self.stdout.write("\n".join(done))
+
+
+@contextmanager
+def names_as_long_as_in(database: str) -> Iterator[None]:
+    """Shorten the names of tables as the host's own process will, which has this database alone.
+
+    Django shortens them to what the default connection takes, and here that is the control
+    database's.
+    """
+    ours = connections["default"].ops
+    theirs = connections[database].ops
+    with patched(ours, "max_name_length", theirs.max_name_length):
+        yield
+
+
+@contextmanager
+def patched(thing: object, name: str, value: object) -> Iterator[None]:
+    """Let an attribute have another value for a while."""
+    setattr(thing, name, value)
+    try:
+        yield
+    finally:
+        delattr(thing, name)
 
 
 def mute_modules() -> None:

@@ -16,12 +16,12 @@ from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence,
 from migrations_ui.engine.databases.mysql.columns import make_column
 from migrations_ui.engine.databases.mysql.rows import (
     CLIENT_ERRORS,
-    LONG_TYPES,
     NOT_ABOUT_A_ROW,
     block,
     feed,
     insert_form,
     is_binary,
+    is_long,
     is_text,
     literal,
     load_targets,
@@ -37,11 +37,10 @@ MINIMUM_VERSIONS = {"MySQL": (8, 0), "MariaDB": (10, 5)}
 DJANGO_OPTIONS = {"isolation_level", "init_command", "charset", "sql_mode", "use_unicode", "conv"}
 
 
-# Functions give NULL, with a mere warning, when their result exceeds max_allowed_packet: rows with
-# long values are formatted here instead of by the server, well before that can happen.
-SERVER_FORMATS_UP_TO = 1_000_000
-
-
+# Long values are formatted here instead of by the server, for two reasons.  MariaDB's REPLACE takes
+# quadratic time: 6 s for 1 MB with 30,000 newlines.  And functions give NULL, with a mere warning,
+# when their result exceeds max_allowed_packet.
+SERVER_FORMATS_UP_TO = 16_384
 LEAST_PACKET = 1 << 20
 
 
@@ -143,7 +142,8 @@ class Database(base.Database):
         for table, *facts in self._about_tables(
             "SELECT table_name, column_name, data_type, column_type, is_nullable = 'YES',"
             " extra, numeric_precision, numeric_scale, datetime_precision,"
-            " character_maximum_length, character_set_name, column_default IS NOT NULL "
+            " character_maximum_length, character_set_name, column_default IS NOT NULL,"
+            " collation_name "
             "FROM information_schema.columns WHERE table_schema = DATABASE() "
             "AND table_name IN ({}) ORDER BY table_name, ordinal_position",
             tables,
@@ -217,8 +217,7 @@ class Database(base.Database):
                 f"{self.label}: max_allowed_packet is {packet:,} bytes; set it to at least "
                 f"{LEAST_PACKET:,}, or the server drops values that it can't format."
             )
-        limit = min(SERVER_FORMATS_UP_TO, packet // 16)
-        sql = f"SELECT {self.row_expression(columns, limit)} FROM {self.quote(table)}"
+        sql = f"SELECT {self.row_expression(columns)} FROM {self.quote(table)}"
         connection = self._connect(conv={}, use_unicode=False)
         with self.errors_of(sql):
             try:
@@ -229,8 +228,8 @@ class Database(base.Database):
             finally:
                 connection.close()
 
-    def row_expression(self, columns: Sequence[TypedColumn], limit: int) -> str:
-        """SQL for a whole canonical row, then for its values where they exceed `limit` bytes.
+    def row_expression(self, columns: Sequence[TypedColumn]) -> str:
+        """SQL for a whole canonical row, then for its values where they are long.
 
         The first column is NULL exactly where the others are to be used.
         """
@@ -244,11 +243,11 @@ class Database(base.Database):
         long = [
             f"IFNULL(LENGTH({name}), 0)"
             for name, column in zip(names, columns, strict=True)
-            if column.column.type in LONG_TYPES
+            if is_long(column.column)
         ]
         if not long:
             return row
-        fits = f"{' + '.join(long)} <= {limit}"
+        fits = f"{' + '.join(long)} <= {SERVER_FORMATS_UP_TO}"
         pieces = [
             f"IF({fits}, NULL, {name if is_binary(column) else value})"
             for name, value, column in zip(names, values, columns, strict=True)

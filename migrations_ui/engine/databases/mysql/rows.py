@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from migrations_ui.engine.databases.base import TypedColumn
+from migrations_ui.engine.databases.base import Column, TypedColumn
 from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.kinds import NULL, Kind, escape
 
+LONG_LENGTH = 1_024
 LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
 
 
@@ -26,6 +27,11 @@ FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`(
 def is_text(column: TypedColumn) -> bool:
     """Whether the value may hold characters that a canonical row escapes."""
     return column.kind in (Kind.TEXT, Kind.JSON, Kind.IP, Kind.NATIVE)
+
+
+def is_long(column: Column) -> bool:
+    """Whether values may be too long for the server to format; many short ones are bounded."""
+    return column.type in LONG_TYPES or (column.length or 0) > LONG_LENGTH
 
 
 def is_binary(column: TypedColumn) -> bool:

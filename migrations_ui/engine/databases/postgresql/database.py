@@ -82,6 +82,10 @@ class Database(base.Database):
                 " set_config('IntervalStyle', 'postgres', false),"
                 " set_config('TimeZone', %s, false), set_config('extra_float_digits', '1', false),"
                 " set_config('bytea_output', 'hex', false),"
+                # A policy that hides rows from this role is an error, not a table with fewer rows.
+                " set_config('row_security', 'off', false),"
+                # A policy that hides rows from this role is an error, not a table with fewer rows.
+                " set_config('row_security', 'off', false),"
                 " set_config('statement_timeout', '0', false),"
                 " set_config('lock_timeout', '30s', false),"
                 " set_config('idle_in_transaction_session_timeout', '0', false)",
