@@ -1,25 +1,26 @@
-"""Preflight: what would go wrong, found before anything is wiped.
-
-This looks at servers, identities, migrations and schemas.
-"""
+"""Preflight: what would go wrong, found before anything is wiped, all of it at once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-from django.db.migrations.loader import MigrationLoader
 
 from migrations_ui.engine import databases
 from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.checks import (
+    columns,
+    constraints,
+    migrations,
+    privileges,
+    servers,
+)
+from migrations_ui.engine.checks import tables as tables_
+from migrations_ui.engine.checks.sides import Side
 from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.base import Database, Server
 from migrations_ui.engine.errors import EngineError, Unreachable
 from migrations_ui.engine.findings import Finding, Severity, status
 from migrations_ui.engine.layout import Layout, layouts
-
-RECORDER = "django_migrations"
-Migration = tuple[str, str]
 
 
 @dataclass
@@ -72,6 +73,8 @@ def check(endpoints: Endpoints, tables: Sequence[Table], app_labels: Collection[
         if report.source and report.dest:
             report.findings += same_database(report.source, report.dest, endpoints.control)
             compare(report, opened["source"], opened["dest"], tables, app_labels)
+    except EngineError as error:
+        report.findings.append(not_checked(error))
     finally:
         for database in opened.values():
             database.close()
@@ -80,19 +83,59 @@ def check(endpoints: Endpoints, tables: Sequence[Table], app_labels: Collection[
 
 def compare(
     report: Report,
-    source: Database,
-    dest: Database,
+    source_db: Database,
+    dest_db: Database,
     tables: Sequence[Table],
     app_labels: Collection[str],
 ) -> None:
-    """Compare migrations and schemas of two databases that can be reached."""
-    applied = {side: recorded(database) for side, database in (("source", source), ("dest", dest))}
-    if applied["dest"] is None and not dest.estimates():
+    """Compare two databases that can be reached."""
+    source = Side.of("source", source_db, tables)
+    dest = Side.of("destination", dest_db, tables)
+    report.findings += every(
+        lambda: servers.read_only(source),
+        lambda: servers.settings(source, dest),
+        lambda: servers.others(dest),
+        lambda: servers.room(source, dest),
+    )
+    if not dest.existing:
         report.findings.append(not_migrated())
         return
-    report.findings += unapplied(applied["source"], applied["dest"], app_labels)
-    report.layouts, findings = layouts(tables, source, dest)
-    report.findings += findings
+    report.findings += every(
+        lambda: privileges.privileges(source, dest),
+        lambda: privileges.hidden_rows(source, dest),
+        lambda: privileges.triggers(dest),
+        lambda: privileges.not_transactional(dest),
+        lambda: migrations.migrations(source, dest, app_labels),
+        lambda: match(report, source, dest, tables),
+        lambda: columns.columns(report.layouts, source, dest),
+        lambda: constraints.constraints(tables, dest),
+        lambda: tables_.without_model(source, dest),
+    )
+
+
+def match(report: Report, source: Side, dest: Side, tables: Sequence[Table]) -> Iterator[Finding]:
+    """Find the layouts of the tables; what is wrong with the others are findings."""
+    report.layouts, findings = layouts(tables, source.database, dest.database)
+    yield from findings
+
+
+def every(*checks: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What all of the checks find; one that a server refuses does not keep the others from it."""
+    for single in checks:
+        try:
+            yield from single()
+        except EngineError as error:
+            yield not_checked(error)
+
+
+def not_checked(error: EngineError) -> Finding:
+    return Finding(
+        code="not-checked",
+        severity=Severity.BLOCKER,
+        message=f"A part of preflight could not be done: {error}",
+        remedy="What is not known can't be confirmed. Mend what the server complains about, then "
+        "run preflight again.",
+    )
 
 
 def unreachable(side: str, error: EngineError) -> Finding:
@@ -134,59 +177,7 @@ def not_migrated() -> Finding:
     return Finding(
         code="destination-not-migrated",
         severity=Severity.BLOCKER,
-        table=RECORDER,
+        table=migrations.RECORDER,
         message="The destination has no tables yet.",
         remedy="Run `manage.py migrate --database dest`.",
-    )
-
-
-def recorded(database: Database) -> set[Migration] | None:
-    """The migrations that the database says were applied; None where it records none."""
-    if RECORDER not in database.estimates():
-        return None
-    return {
-        (app, name)
-        for app, name in database.query(f"SELECT app, name FROM {database.quote(RECORDER)}")
-    }
-
-
-def unapplied(
-    source: set[Migration] | None, dest: set[Migration] | None, app_labels: Collection[str]
-) -> Iterator[Finding]:
-    """Migrations of the code that a side has not applied."""
-    loader = MigrationLoader(None, ignore_no_migrations=True)
-    known = {
-        key: set(migration.replaces)
-        for key, migration in loader.disk_migrations.items()
-        if key[0] in app_labels
-    }
-    replaced = set().union(*known.values())
-    for side, applied in (("destination", dest), ("source", source)):
-        missing = [
-            f"{app}.{name}"
-            for (app, name), replaces in sorted(known.items())
-            if (app, name) not in replaced
-            and (app, name) not in (applied or set())
-            and not (replaces and replaces <= (applied or set()))
-        ]
-        if missing:
-            yield unapplied_on(side, missing)
-
-
-def unapplied_on(side: str, missing: list[str]) -> Finding:
-    names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-    if side == "destination":
-        return Finding(
-            code="migrations-unapplied-destination",
-            severity=Severity.BLOCKER,
-            table=RECORDER,
-            message=f"The destination has not applied {names}.",
-            remedy="Run `manage.py migrate --database dest`.",
-        )
-    return Finding(
-        code="migrations-unapplied-source",
-        severity=Severity.WARNING,
-        table=RECORDER,
-        message=f"The source has not applied {names}.",
-        remedy="Run the code that the source runs, or migrate the source with its own site first.",
     )

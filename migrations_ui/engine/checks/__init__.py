@@ -1,0 +1,1 @@
+"""What preflight looks at, one subject a module; each check yields findings and changes nothing."""

@@ -1,0 +1,83 @@
+"""What this account may do with the tables, and what the server does behind its back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from migrations_ui.engine.checks.sides import Side, listed
+from migrations_ui.engine.databases.inspecting import Lack
+from migrations_ui.engine.findings import Finding, Severity
+
+
+def privileges(source: Side, dest: Side) -> Iterator[Finding]:
+    """Every step of a run, asked of the servers beforehand."""
+    yield from lacking(source, source.inspector.lacks_for_reading(source.tables))
+    yield from lacking(dest, dest.inspector.lacks_for_replacing(dest.tables))
+
+
+def lacking(side: Side, lacks: Iterable[Lack]) -> Iterator[Finding]:
+    """One finding a table, with all that is missing."""
+    missing: dict[str, list[str]] = {}
+    for lack in lacks:
+        missing.setdefault(lack.table, []).extend(lack.privileges)
+    user = side.database.config.get("USER") or "this account"
+    for table, names in missing.items():
+        yield Finding(
+            code=f"privilege-missing-{side.role}",
+            severity=Severity.BLOCKER,
+            label=side.labels.get(table, ""),
+            table=table,
+            message=f"On the {side.role} {user} lacks, for {table}: {', '.join(names)}.",
+            remedy=f"Grant it to {user}"
+            + (
+                "."
+                if side.role == "source"
+                else ", or give DEST_DATABASE_URL the account that ran `migrate`."
+            ),
+        )
+
+
+def hidden_rows(source: Side, dest: Side) -> Iterator[Finding]:
+    """Row security: the server leaves rows out, or refuses them, without a word."""
+    for side in (source, dest):
+        for table in side.inspector.hiding_rows(side.tables):
+            yield Finding(
+                code=f"row-security-{side.role}",
+                severity=Severity.BLOCKER,
+                label=side.labels.get(table, ""),
+                table=table,
+                message=f"Row security is on for {table} on the {side.role}: this account sees "
+                "only the rows that its policies let through.",
+                remedy="Use an account with BYPASSRLS, or the table's owner.",
+            )
+
+
+def triggers(dest: Side) -> Iterator[Finding]:
+    """Triggers on the destination fire for every row that is written."""
+    found: dict[str, list[str]] = {}
+    for table, name in dest.inspector.triggers(dest.tables):
+        found.setdefault(table, []).append(name)
+    for table, names in found.items():
+        yield Finding(
+            code="trigger-destination",
+            severity=Severity.WARNING,
+            label=dest.labels.get(table, ""),
+            table=table,
+            message=f"Triggers on {table} fire for every row that is wiped or written: "
+            f"{listed(names)}. They may change the rows, or write others.",
+            remedy="If a trigger does more than computing a column, disable it for the run.",
+        )
+
+
+def not_transactional(dest: Side) -> Iterator[Finding]:
+    """Tables in which half of a batch stays when the other half is refused."""
+    for table in dest.inspector.not_transactional(dest.tables):
+        yield Finding(
+            code="table-not-transactional",
+            severity=Severity.WARNING,
+            label=dest.labels.get(table, ""),
+            table=table,
+            message=f"{table} has a storage engine without transactions: when its copy fails, "
+            "some rows stay, and foreign keys are not enforced.",
+            remedy=f"ALTER TABLE {table} ENGINE = InnoDB;",
+        )

@@ -1,0 +1,48 @@
+"""Tables that no model knows: their rows are not copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.apps import apps
+
+from migrations_ui.engine.catalog import possible_names, shortened
+from migrations_ui.engine.checks.migrations import RECORDER
+from migrations_ui.engine.checks.sides import Side, listed
+from migrations_ui.engine.findings import Finding, Severity
+
+OURS = "migrations_ui_"
+
+
+def without_model(source: Side, dest: Side) -> Iterator[Finding]:
+    """Tables of a side that no model of any app has."""
+    known = known_tables()
+    for side in (source, dest):
+        names = sorted(
+            name
+            for name in side.existing
+            if name.lower() not in known and not name.lower().startswith(OURS)
+        )
+        if names:
+            yield Finding(
+                code=f"tables-without-model-{side.role}",
+                severity=Severity.INFO,
+                table=names[0] if len(names) == 1 else "",
+                message=f"No model has these tables of the {side.role}, and so nothing is done "
+                f"with them: {listed(names)}.",
+                remedy="If their rows are needed, move them by other means"
+                + (
+                    ", or add their app to the site's INSTALLED_APPS."
+                    if side.role == "source"
+                    else "."
+                ),
+            )
+
+
+def known_tables() -> set[str]:
+    """The names that the models' tables may have, in lower case: some vendors fold them."""
+    names = {RECORDER}
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
+        for name in possible_names(model):
+            names |= {candidate.lower() for candidate in (name, *shortened(name))}
+    return names

@@ -1,0 +1,184 @@
+"""Looking into PostgreSQL, by the server's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from migrations_ui.engine.databases import inspecting
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.databases.inspecting import Check, Index, Lack, Session, Settings
+from migrations_ui.engine.databases.postgresql.database import NAME
+from migrations_ui.engine.errors import ServerError
+
+# The tables by name, not by to_regclass(): that fails in a schema that may not be used.
+TABLES = f"pg_class c JOIN unnest(%s::text[]) wanted ON wanted = {NAME.format('c')}"
+MAY_SELECT = (
+    "(has_table_privilege(c.oid, 'SELECT') OR (SELECT bool_and(has_column_privilege(c.oid, attnum,"
+    " 'SELECT')) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))"
+)
+SEQUENCES = (
+    "pg_depend d JOIN pg_sequence ON seqrelid = d.objid WHERE d.refobjid = c.oid"
+    " AND d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass"
+)
+PRIVILEGES_FOR_READING = {
+    "USAGE of its schema": "has_schema_privilege(c.relnamespace, 'USAGE')",
+    "SELECT": MAY_SELECT,
+    "SELECT on its sequence": "(SELECT coalesce(bool_and(has_sequence_privilege(d.objid,"
+    f" 'SELECT')), true) FROM {SEQUENCES})",
+}
+PRIVILEGES_FOR_REPLACING = PRIVILEGES_FOR_READING | {
+    "INSERT": "has_table_privilege(c.oid, 'INSERT')",
+    "TRUNCATE": "has_table_privilege(c.oid, 'TRUNCATE')",
+    "UPDATE on its sequence": "(SELECT coalesce(bool_and(has_sequence_privilege(d.objid,"
+    f" 'UPDATE')), true) FROM {SEQUENCES})",
+}
+KEYS_THAT_ARE_DROPPED = (
+    "SELECT DISTINCT {child}, pg_has_role(t.relowner, 'USAGE'),"
+    " has_table_privilege(confrelid, 'REFERENCES') "
+    f"FROM pg_constraint JOIN {TABLES} ON c.oid IN (conrelid, confrelid) "
+    "JOIN pg_class t ON t.oid = conrelid WHERE contype = 'f' AND conparentid = 0 ORDER BY 1"
+)
+
+
+class Inspector(inspecting.Inspector):
+    """Looks into a PostgreSQL database."""
+
+    oldest_for_django = (14,)
+    has_covering_constraints = True
+    has_deferrable_constraints = True
+    has_special_indexes = True
+    checks_json = False
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.has_nulls_distinct = database.server().version >= (15,)
+
+    # -- The server -------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        ((encoding, collation, read_only),) = self.database.query(
+            "SELECT pg_encoding_to_char(encoding), datcollate,"
+            " current_setting('transaction_read_only') = 'on' "
+            "FROM pg_database WHERE datname = current_database()"
+        )
+        return Settings(
+            encoding=encoding,
+            holds_unicode=encoding == "UTF8",
+            checks_encoding=encoding != "SQL_ASCII",
+            collation=collation,
+            is_read_only=read_only,
+        )
+
+    def could_write(self) -> str:
+        # Refused before privileges are looked at: the transaction itself must be read-only.
+        statement = "CREATE TEMPORARY TABLE cutover_probe ()"
+        self.database.execute("BEGIN")
+        try:
+            self.database.execute(statement)
+        except ServerError as error:
+            code = getattr(error.__cause__, "pgcode", "")
+            return "" if code == "25006" else f"{statement} ({error})"
+        else:
+            return statement
+        finally:
+            self.database.rollback()
+
+    def lacks_for_reading(self, tables: Sequence[str]) -> list[Lack]:
+        return list(self._lacks(PRIVILEGES_FOR_READING, tables))
+
+    def lacks_for_replacing(self, tables: Sequence[str]) -> list[Lack]:
+        lacks = list(self._lacks(PRIVILEGES_FOR_REPLACING, tables))
+        for table, owned, may_refer in self.database.query(
+            KEYS_THAT_ARE_DROPPED.format(child=NAME.format("t")), [list(tables)]
+        ):
+            if not owned:
+                lacks.append(
+                    Lack(table, ("ownership (its foreign keys are dropped and put back)",))
+                )
+            elif not may_refer:
+                lacks.append(Lack(table, ("REFERENCES on the table that it refers to",)))
+        return lacks
+
+    def _lacks(self, privileges: dict[str, str], tables: Sequence[str]) -> Iterator[Lack]:
+        """The tables for which not all of the conditions hold."""
+        sql = f"SELECT wanted, {', '.join(privileges.values())} FROM {TABLES} ORDER BY wanted"
+        for table, *held in self.database.query(sql, [list(tables)]):
+            if missing := [name for name, has in zip(privileges, held, strict=True) if not has]:
+                yield Lack(table, tuple(missing))
+
+    def sessions(self, tables: Sequence[str]) -> list[Session]:
+        # pg_locks shows everybody's locks; pg_stat_activity hides what others do.
+        return [
+            Session(f"{user} from {address}{f' ({program})' if program else ''}", busy)
+            for user, address, program, busy in self.database.query(
+                "SELECT usename, coalesce(host(client_addr), 'a local socket'), application_name,"
+                " EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND granted AND"
+                "  (locktype = 'transactionid' OR (locktype = 'relation' AND l.database = a.datid"
+                f"  AND relation IN (SELECT c.oid FROM {TABLES})))) "
+                "FROM pg_stat_activity a WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND usename IS NOT NULL"
+                " AND application_name <> 'cutover' ORDER BY 4 DESC, 1, 2",
+                [list(tables)],
+            )
+        ]
+
+    def size(self) -> int | None:
+        return int(self.database.query("SELECT pg_database_size(current_database())")[0][0])
+
+    # -- The schema -------------------------------------------------------------------------------
+
+    def indexes(self, tables: Sequence[str]) -> list[Index]:
+        return [
+            Index(table, name, tuple(columns), unique, partial, valid)
+            for table, name, columns, unique, partial, valid in self.database.query(
+                "SELECT wanted, i.relname, ARRAY(SELECT attname::text FROM"
+                "  unnest((indkey::int2[])[0:indnkeyatts - 1]) WITH ORDINALITY k(number, place)"
+                "  LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = number"
+                "  AND number <> 0 ORDER BY place),"
+                " indisunique, indpred IS NOT NULL, indisvalid AND indisready "
+                f"FROM {TABLES} JOIN pg_index ON indrelid = c.oid "
+                "JOIN pg_class i ON i.oid = indexrelid ORDER BY 1, 2",
+                [list(tables)],
+            )
+        ]
+
+    def checks(self, tables: Sequence[str]) -> list[Check]:
+        return [
+            Check(table, name, definition, valid)
+            for table, name, definition, valid in self._constraints("cx", tables)
+        ]
+
+    def invalid_foreign_keys(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        return [
+            (table, name) for table, name, _, valid in self._constraints("f", tables) if not valid
+        ]
+
+    def _constraints(self, types: str, tables: Sequence[str]) -> list[tuple[Any, ...]]:
+        return self.database.query(
+            "SELECT wanted, conname, pg_get_constraintdef(k.oid), convalidated "
+            f"FROM {TABLES} JOIN pg_constraint k ON conrelid = c.oid "
+            'WHERE contype = ANY(%s::"char"[]) ORDER BY 1, 2',
+            [list(tables), list(types)],
+        )
+
+    def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        # Of the bits of tgtype, 4 is INSERT and 32 is TRUNCATE.
+        return [
+            (table, name)
+            for table, name in self.database.query(
+                f"SELECT wanted, tgname FROM {TABLES} JOIN pg_trigger ON tgrelid = c.oid "
+                "WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 36 <> 0 "
+                "ORDER BY 1, 2",
+                [list(tables)],
+            )
+        ]
+
+    def hiding_rows(self, tables: Sequence[str]) -> list[str]:
+        return [
+            table
+            for (table,) in self.database.query(
+                f"SELECT wanted FROM {TABLES} WHERE row_security_active(c.oid) ORDER BY 1",
+                [list(tables)],
+            )
+        ]
