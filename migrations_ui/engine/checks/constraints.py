@@ -100,7 +100,7 @@ class Compared:
             return False
         if not columns:
             return None in index.columns or same_name(index.name, wanted.name)
-        if index.partial and not wanted.partial:
+        if (index.partial and not wanted.partial) or (wanted.ordinary and not index.ordinary):
             return False
         if wanted.by_foreign_key:
             return index.columns[:1] == columns

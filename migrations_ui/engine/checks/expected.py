@@ -26,6 +26,7 @@ class ExpectedIndex:
     name: str = ""
     unique: bool = False
     partial: bool = False
+    ordinary: bool = True  # operator classes of its own are not asked for
     by_foreign_key: bool = False  # any index that begins with the column will do
 
 
@@ -70,6 +71,7 @@ class Expected:
                     self.columns(name for name, _ in index.fields_orders),
                     index.name,
                     partial=index.condition is not None,
+                    ordinary=not index.opclasses and is_plain(index),
                 )
 
     def takes_index(self, field: Field[Any, Any]) -> bool:
@@ -86,7 +88,7 @@ class Expected:
         )
 
     def makes_index(self, index: Index) -> bool:
-        if type(index).__module__ != Index.__module__ and not self.can.has_special_indexes:
+        if not is_plain(index) and not self.can.has_special_indexes:
             return False
         # A condition that the vendor can't express is left out, and the whole is indexed.
         return not index.expressions or self.can.has_expression_indexes
@@ -97,6 +99,7 @@ class Expected:
             constraint.name,
             unique=True,
             partial=constraint.condition is not None,
+            ordinary=not getattr(constraint, "opclasses", ()),
         )
 
     def checks(self) -> Iterator[ExpectedCheck]:
@@ -135,6 +138,11 @@ class Expected:
 def wants_index(field: Field[Any, Any]) -> bool:
     """Whether the field asks for an index that a unique one doesn't make needless."""
     return bool(getattr(field, "db_index", False)) and not field.unique
+
+
+def is_plain(index: Index) -> bool:
+    """Whether it is Django's own kind of index, which every vendor has."""
+    return type(index).__module__ == Index.__module__
 
 
 def is_constrained(field: Field[Any, Any]) -> bool:

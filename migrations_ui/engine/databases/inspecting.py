@@ -57,6 +57,7 @@ class Index:
     unique: bool = False
     partial: bool = False
     valid: bool = True
+    ordinary: bool = True  # it compares and sorts as its type does
 
 
 @dataclass(frozen=True)

@@ -130,13 +130,14 @@ class Inspector(inspecting.Inspector):
 
     def indexes(self, tables: Sequence[str]) -> list[Index]:
         return [
-            Index(table, name, tuple(columns), unique, partial, valid)
-            for table, name, columns, unique, partial, valid in self.database.query(
+            Index(table, name, tuple(columns), unique, partial, valid, ordinary)
+            for table, name, columns, unique, partial, valid, ordinary in self.database.query(
                 "SELECT wanted, i.relname, ARRAY(SELECT attname::text FROM"
                 "  unnest((indkey::int2[])[0:indnkeyatts - 1]) WITH ORDINALITY k(number, place)"
                 "  LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = number"
                 "  AND number <> 0 ORDER BY place),"
-                " indisunique, indpred IS NOT NULL, indisvalid AND indisready "
+                " indisunique, indpred IS NOT NULL, indisvalid AND indisready,"
+                " (SELECT bool_and(opcdefault) FROM pg_opclass WHERE oid = ANY(indclass::oid[])) "
                 f"FROM {TABLES} JOIN pg_index ON indrelid = c.oid "
                 "JOIN pg_class i ON i.oid = indexrelid ORDER BY 1, 2",
                 [list(tables)],
