@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.db.models import Field
@@ -174,6 +174,8 @@ class Matching:
         if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
             self.unknown(source, dest)
             return
+        if kind is Kind.DECIMAL and source.scale is None and self.source_db.refuses_digits:
+            source = replace(source, scale=dest.scale)
         if loses_digits(kind, source, dest):
             self.precision_lost(source, dest)
         self.columns.append(CopiedColumn(kind, source, dest))

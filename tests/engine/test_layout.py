@@ -148,7 +148,6 @@ def test_tables_that_a_side_lacks_are_found_and_left_out(open_pair: OpenPair) ->
 
 NARROWER = [
     ("sqlite", "decimal(10, 3)", "postgresql", "numeric(10, 2)"),
-    ("sqlite", "decimal", "postgresql", "numeric(10, 2)"),
     ("mysql", "decimal(10, 3)", "postgresql", "numeric(12, 2)"),
     ("postgresql", "numeric", "mysql", "decimal(10, 2)"),
     ("postgresql", "timestamptz", "mysql", "datetime"),
@@ -162,6 +161,8 @@ NARROWER = [
     ("mysql", "double", "postgresql", "real"),
 ]
 WIDE_ENOUGH = [
+    ("sqlite", "decimal", "postgresql", "numeric(10, 2)"),
+    ("sqlite", "decimal", "mysql", "decimal(10, 2)"),
     ("mysql", "datetime", "postgresql", "timestamptz"),
     ("mysql", "datetime", "mysql", "datetime"),
     ("mysql", "time(3)", "sqlite", "time"),

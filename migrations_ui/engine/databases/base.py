@@ -87,6 +87,9 @@ class Database(ABC):
     max_name_length: ClassVar[int]
     # Foreign keys are dropped for the load and put back, instead of not looked at meanwhile.
     drops_foreign_keys: ClassVar[bool] = False
+    # Decimals are declared without their digits; reading refuses those that the scale has no room
+    # for, so that none is cut.
+    refuses_digits: ClassVar[bool] = False
     # Names of tables and columns that differ only in case are the same.
     folds_names: ClassVar[bool] = False
 

@@ -36,6 +36,7 @@ class Database(base.Database):
     vendor = "sqlite"
     max_name_length = 1000
     folds_names = True
+    refuses_digits = True
     driver_error = sqlite3.Error
     begin = "BEGIN IMMEDIATE"
 
