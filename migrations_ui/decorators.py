@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from migrations_ui.site import site
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 # What the permissions are called on the page that refuses.
 NAMES = {
@@ -31,7 +32,7 @@ def operators_only(*codenames: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @never_cache
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             return _refusal(request, codenames) or view(request, *args, **kwargs)
 
         return guarded

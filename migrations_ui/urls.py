@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from migrations_ui.views import audits, health, overview, preflight, runs, tables
+from migrations_ui.views import audits, health, overview, preflight, rejected, runs, tables
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("preflight/", preflight.preflight, name="preflight"),
+    path("preflight/live/", preflight.live, name="preflight_live"),
+    path("preflight/check/", preflight.check, name="preflight_check"),
     path("healthz", health.healthz, name="healthz"),
     # /tables/
     path("tables/", tables.tables, name="tables"),
@@ -23,6 +25,10 @@ urlpatterns = [
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/live/", runs.live, name="run_live"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run_cancel"),
+    path("runs/<int:pk>/rejected/", rejected.rejected, name="run_rejected"),
+    path("runs/<int:pk>/rejected.csv", rejected.as_csv, name="run_rejected_csv"),
+    path("runs/<int:pk>/rejected.json", rejected.as_json, name="run_rejected_json"),
+    path("runs/<int:pk>/rejected/retry/", rejected.retry, name="run_retry"),
     # /audits/
     path("audits/", audits.audits, name="audits"),
     path("audits/start/", audits.start, name="audit_start"),
