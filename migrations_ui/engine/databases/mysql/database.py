@@ -89,7 +89,7 @@ class Database(base.Database):
                 **extra,
             )
             self._prepare_session(connection, config["OPTIONS"].get("init_command", ""))
-        except MySQLdb.Error as error:
+        except (MySQLdb.Error, TypeError) as error:  # TypeError: an option it doesn't know
             raise Unreachable(unreachable(self.config, error)) from error
         return connection
 
