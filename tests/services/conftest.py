@@ -180,7 +180,7 @@ SLOW_SQLITE = (
     " SELECT count(*) FROM n); END"
 )
 SLOW_POSTGRES = (
-    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-    " 'BEGIN PERFORM pg_sleep(0.0001); RETURN NEW; END'",
-    "CREATE TRIGGER slow BEFORE INSERT ON django_admin_log FOR EACH ROW EXECUTE FUNCTION slow()",
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
+    "AS 'BEGIN PERFORM pg_sleep(0.0001); RETURN NEW; END';"
+    "CREATE TRIGGER slow BEFORE INSERT ON django_admin_log FOR EACH ROW EXECUTE FUNCTION slow()"
 )

@@ -1,4 +1,4 @@
-"""Starting a run: what is not exactly what was shown and confirmed is refused; nothing is touched."""
+"""Starting a run: what is not just what was shown is refused, and nothing is touched."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_destination_that_is_not_migrated_blocks_the_run(shop: Shop) -> None:
     shop.dest.unlink()
     shop.dest.touch()
     plan = services.plan(GROUP)
-    with nothing_touched(shop), pytest.raises(Refused, match="manage.py migrate --database dest"):
+    with nothing_touched(shop), pytest.raises(Refused, match=r"manage\.py migrate --database dest"):
         try_start(plan)
 
 

@@ -238,7 +238,7 @@ def test_a_cancelled_run_puts_the_foreign_keys_back_and_its_page_says_what_is_em
 ) -> None:
     before = postgres.constraints()
     much_to_copy(shop)
-    postgres.execute(*SLOW_POSTGRES)
+    postgres.execute(SLOW_POSTGRES)
     run = start(*LOG)
     with in_a_worker(run):
         wait_for_rows(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Run, TableCopy
 from migrations_ui.progress import Progress
-from migrations_ui.recorder import TICK, Recorder, Ticker
+from migrations_ui.recorder import Recorder
+from migrations_ui.ticker import TICK, Ticker
 
 ROWS = st.integers(min_value=0, max_value=10**12)
 
@@ -135,7 +137,7 @@ def test_the_end_of_a_table_is_written_at_once_and_nothing_overwrites_it() -> No
     run = make_run(copied=0)
     recorder = Recorder(run)
     recorder.table_progress(LAYOUT, 500)
-    recorder.table_finished(LAYOUT, 1000)
+    recorder.table_finished(LAYOUT, 1000, [])
     recorder.tick()
     table = run.tables.get()
     assert (table.status, table.copied_rows) == ("done", 1000)
@@ -163,7 +165,7 @@ def test_the_ticker_writes_at_most_twice_a_second_and_once_more_at_the_end() -> 
 
     *regular, last = times
     assert len(regular) == 3
-    gaps = [after - before for before, after in zip(regular, regular[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(regular)]
     assert min(gaps) >= TICK * 0.9
     assert last - regular[-1] < TICK
 

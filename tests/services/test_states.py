@@ -16,9 +16,10 @@ Status = Run.Status
 
 ALLOWED = {
     "queued": {"running", "cancelled"},
-    "running": {"cancelling", "succeeded", "failed", "interrupted"},
-    "cancelling": {"cancelled", "succeeded", "failed", "interrupted"},
+    "running": {"cancelling", "succeeded", "incomplete", "failed", "interrupted"},
+    "cancelling": {"cancelled", "succeeded", "incomplete", "failed", "interrupted"},
     "succeeded": set(),
+    "incomplete": set(),
     "failed": set(),
     "cancelled": set(),
     "interrupted": set(),
@@ -69,7 +70,7 @@ def test_only_an_active_run_holds_its_destination() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "interrupted"])
+@pytest.mark.parametrize("status", ["succeeded", "incomplete", "failed", "interrupted"])
 def test_a_run_that_has_ended_cannot_be_cancelled(status: str) -> None:
     run = make_run(status)
     with pytest.raises(Refused, match=f"Run {run.pk} is not active any more"):

@@ -1,0 +1,182 @@
+"""A real worker: it takes what the pages queue, and leaves no lie behind when it dies."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import manage
+from tests.services.conftest import (
+    GROUPS,
+    SLOW_POSTGRES,
+    SLOW_SQLITE,
+    Postgres,
+    Shop,
+    much_to_copy,
+)
+from tests.services.deployment import Deployment, Worker
+
+LOG = ("auth.Group", "auth.User", "admin.LogEntry", "registry.Policy")
+
+StartWorker = Callable[[Deployment], Worker]
+
+
+@pytest.fixture
+def deployment(shop: Shop, tmp_path: Path) -> Deployment:
+    env = {
+        "SOURCE_DATABASE_URL": f"sqlite:///{shop.source}",
+        "DEST_DATABASE_URL": f"sqlite:///{shop.dest}",
+        "DJANGO_SUPERUSER_PASSWORD": "alice",
+    }
+    (var := tmp_path / "var").mkdir()
+    for command in (
+        ("migrate", "-v0"),
+        ("createsuperuser", "--noinput", "--username=alice", "--email=alice@example.org"),
+    ):
+        done = manage(var, env, *command)
+        assert done.returncode == 0, done.stderr
+    for queue in var.glob("huey.sqlite3*"):
+        queue.unlink()
+    return Deployment(var, env)
+
+
+@pytest.fixture
+def worker() -> Iterator[StartWorker]:
+    started: list[Worker] = []
+
+    def start(deployment: Deployment) -> Worker:
+        started.append(Worker(deployment))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.stop(signal.SIGKILL)
+
+
+def groups(shop: Shop) -> list[tuple[int]]:
+    return shop.rows("dest", "SELECT count(*) FROM auth_group")
+
+
+ASK_FOR_ALL = """
+import json
+from migrations_ui import services
+services.request_counts()
+answer = services.request_audit(["auth.Group"], "alice").pk
+"""
+
+
+@pytest.mark.parametrize("queue", ["sqlite", "redis"])
+def test_a_worker_does_what_was_queued_before_it_came(
+    deployment: Deployment,
+    worker: StartWorker,
+    shop: Shop,
+    request: pytest.FixtureRequest,
+    queue: str,
+) -> None:
+    if queue == "redis":
+        url = request.getfixturevalue("redis_url")
+        deployment = Deployment(deployment.var, {**deployment.env, "HUEY_URL": url})
+    run = deployment.start("auth.Group")
+    assert (deployment.status(run), groups(shop)) == ("queued", [(2,)])
+
+    worker(deployment)
+    deployment.wait_for_status(run, "succeeded")
+    assert groups(shop) == [(GROUPS,)]
+    assert (deployment.var / "huey.sqlite3").exists() == (queue == "sqlite")
+
+    audit = deployment.shell(ASK_FOR_ALL)
+    for table, key, wanted in (
+        ("audit", f"id = {audit}", "status = 'finished' AND verdict = 'counts-only'"),
+        ("countrequest", "1", "finished_at IS NOT NULL AND error = ''"),
+    ):
+        query = f"SELECT 1 FROM migrations_ui_{table} WHERE {key} AND {wanted}"
+        deployment.wait_for(query)
+
+
+def test_while_developing_too_a_run_is_left_to_the_worker(
+    deployment: Deployment, worker: StartWorker, shop: Shop
+) -> None:
+    """huey runs tasks inside the web request where DEBUG is on, unless it is told otherwise."""
+    deployment = Deployment(deployment.var, {**deployment.env, "DEBUG": "1"})
+    run = deployment.start("auth.Group")
+    assert (deployment.status(run), groups(shop)) == ("queued", [(2,)])
+    assert deployment.shell(
+        "import json\nfrom django.conf import settings\nfrom huey.contrib.djhuey import HUEY\n"
+        "answer = [settings.DEBUG, HUEY.immediate, HUEY.pending_count()]"
+    ) == [True, False, 1]
+
+    worker(deployment)
+    deployment.wait_for_status(run, "succeeded")
+
+
+def test_a_cancel_is_acknowledged_within_seconds(
+    deployment: Deployment, worker: StartWorker, shop: Shop
+) -> None:
+    much_to_copy(shop)
+    shop.execute("dest", SLOW_SQLITE)
+    worker(deployment)
+    run = deployment.start(*LOG)
+    deployment.wait_for_rows(run)
+
+    assert deployment.cancel(run) == 302
+    deployment.wait_for_status(run, "cancelled")
+
+    events = deployment.rows(
+        f"SELECT what, who, at FROM migrations_ui_event WHERE run_id = {run} ORDER BY id DESC"
+    )
+    (stopped, by_whom, then), (asked, who, when) = events[:2]
+    assert (asked, who) == ("Asked to stop.", "alice")
+    assert (stopped, by_whom) == ("The worker has stopped.", "worker")
+    took = datetime.fromisoformat(then) - datetime.fromisoformat(when)
+    assert took.total_seconds() < 3
+    assert shop.rows("dest", "SELECT count(*) FROM django_admin_log") == [(0,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_worker_stops_when_it_is_asked(
+    deployment: Deployment, worker: StartWorker, number: int
+) -> None:
+    stopped = worker(deployment)
+    assert stopped.stop(number) == 0
+    assert "Traceback" not in stopped.said()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_run_of_a_dead_worker_is_ended_by_the_next_and_its_foreign_keys_come_back(
+    deployment: Deployment, worker: StartWorker, shop: Shop, postgres: Postgres, number: int
+) -> None:
+    deployment = Deployment(deployment.var, {**deployment.env, "DEST_DATABASE_URL": postgres.url})
+    before = postgres.constraints()
+    much_to_copy(shop)
+    postgres.execute(SLOW_POSTGRES)
+    died = worker(deployment)
+    first = deployment.start(*LOG)
+    deployment.wait_for_rows(first)
+    died.stop(number)
+    assert deployment.status(first) == "running"
+    assert postgres.constraints() != before
+
+    # So soon nobody can tell that it is dead.
+    assert f"Run {first} is active" in deployment.start(*LOG)
+
+    deployment.execute(
+        "UPDATE migrations_ui_run SET heartbeat_at = datetime(heartbeat_at, '-61 seconds')"
+    )
+    second = deployment.start(*LOG)
+    assert isinstance(second, int), second
+    assert deployment.status(first) == "interrupted"
+    assert postgres.constraints() == before
+    unfinished = deployment.rows(
+        f"SELECT label FROM migrations_ui_tablecopy WHERE run_id = {first} "
+        "AND status IN ('waiting', 'copying')"
+    )
+    assert unfinished == []
+
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    worker(deployment)
+    deployment.wait_for_status(second, "succeeded")
+    assert postgres.constraints() == before
