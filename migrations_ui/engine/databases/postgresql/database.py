@@ -202,9 +202,11 @@ class Database(base.Database):
             self.execute(f"TRUNCATE {self.quoted(tables)}")
 
     def set_next_key(self, table: str, column: str, value: int) -> None:
+        # By the last key that is used up: the next one may be beyond what the sequence can say.
+        last = value - 1
         self.query(
-            "SELECT setval(pg_get_serial_sequence(%s, %s), %s, false)",
-            [self.quote(table), column, value],
+            "SELECT setval(pg_get_serial_sequence(%s, %s), %s, %s)",
+            [self.quote(table), column, max(last, 1), last > 0],
         )
 
     def drop_foreign_key(self, key: ForeignKey) -> None:
