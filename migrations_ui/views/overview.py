@@ -50,15 +50,26 @@ def _next_step(unreachable: bool, run: Run | None, audit: Audit | None) -> Step:
         return Step(reverse("preflight"), "Run preflight", "A database can't be used as it is.")
     if run is None:
         return Step(reverse("preflight"), "Run preflight", "Nothing has been copied yet.")
+    if run.status == Run.Status.INCOMPLETE:
+        return _after_an_incomplete_copy(run, audit)
     if run.status != Run.Status.SUCCEEDED:
         why = f"The last run was {run.status}. Its page says what happened to the data."
         return Step(run.get_absolute_url(), f"Read run {run.pk}", why)
     return _after_the_copy(run, audit)
 
 
+def _after_an_incomplete_copy(run: Run, audit: Audit | None) -> Step:
+    waiting = run.rejected.filter(arrived_at=None).count()
+    if not waiting:
+        return _after_the_copy(run, audit)
+    noun = "row is" if waiting == 1 else "rows are"
+    why = f"Run {run.pk} is incomplete: {waiting:,} {noun} set aside, refused by the destination."
+    return Step(f"{run.get_absolute_url()}#rejected", "Look at the rejected rows", why)
+
+
 def _after_the_copy(run: Run, audit: Audit | None) -> Step:
     if audit is None or not _is_since(run, audit):
-        why = f"Run {run.pk} has succeeded and no audit was made since."
+        why = f"Run {run.pk} has copied its tables and no audit was made since."
         return Step(reverse("audits"), "Audit the counts", why)
     why = "It compares what is in the source now with what is in the destination."
     return Step(audit.get_absolute_url(), f"Read audit {audit.pk}", why)

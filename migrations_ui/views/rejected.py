@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -107,8 +107,9 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def rows(run: Run) -> QuerySet[RejectedRow]:
-    """The rejected rows without what they hold, which may be long."""
-    return run.rejected.defer("row", "signature").order_by("pk")
+    """The rejected rows, those first that are still set aside, without their long values."""
+    waiting_first = F("arrived_at").asc(nulls_first=True)
+    return run.rejected.defer("row", "signature").order_by(waiting_first, "pk")
 
 
 def _run(pk: int) -> Run:

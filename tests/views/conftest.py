@@ -20,9 +20,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from migrations_ui.engine.databases import access
-from migrations_ui.models import Audit, AuditedTable, Run, TableCopy
+from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, TableCopy
 from tests.conftest import ROOT
 from tests.settings import VARIABLES
+
+Reject = Callable[..., RejectedRow]
 
 GROUPS = 7  # rows of auth_group in the source
 
@@ -122,7 +124,8 @@ def make_run(db: None) -> Callable[..., Run]:
 
 
 def _table(run: Run, position: int) -> TableCopy:
-    done = run.status == Run.Status.SUCCEEDED or (run.status == Run.Status.RUNNING and not position)
+    ended = run.status in {Run.Status.SUCCEEDED, Run.Status.INCOMPLETE}
+    done = ended or (run.status == Run.Status.RUNNING and not position)
     return TableCopy(
         run=run,
         position=position,
@@ -134,6 +137,29 @@ def _table(run: Run, position: int) -> TableCopy:
         copied_rows=1000 if done else 0,
         wiped=done,
     )
+
+
+@pytest.fixture
+def reject(db: None) -> Reject:
+    """`reject(run, key, row=b"...", signature=[...], **fields)`: a row that was set aside."""
+
+    def reject(run: Run, key: str, **fields: Any) -> RejectedRow:
+        table = run.tables.earliest("position")
+        run.tables.filter(pk=table.pk).update(rejected_rows=run.rejected.count() + 1)
+        return RejectedRow.objects.create(
+            **{
+                "run": run,
+                "label": table.label,
+                "key": key,
+                "column": "name",
+                "message": "Data too long for column 'name'",
+                "row": f"{key}\tA name\n".encode(),
+                "signature": ["id integer", "name text"],
+            }
+            | fields
+        )
+
+    return reject
 
 
 @pytest.fixture

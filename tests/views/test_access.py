@@ -27,16 +27,19 @@ LOOK: list[Url] = [
     ("audits", ()),
     ("audit", (1,)),
     ("audit_live", (1,)),
+    ("run_rejected", (1,)),
 ]
+DOWNLOAD: list[Url] = [("run_rejected_csv", (1,)), ("run_rejected_json", (1,))]
 CONFIRM: list[Url] = [("run_new", ()), ("run_new_live", ())]
 ACT: list[Url] = [
     ("tables_count", ()),
     ("select", ()),
     ("run_start", ()),
     ("run_cancel", (1,)),
+    ("run_retry", (1,)),
     ("audit_start", ()),
 ]
-EVERYTHING = LOOK + CONFIRM + ACT
+EVERYTHING = LOOK + DOWNLOAD + CONFIRM + ACT
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +84,7 @@ def test_who_is_not_staff_is_refused(
     assert "an account that is not staff" in text(response)
 
 
-@pytest.mark.parametrize("url", LOOK)
+@pytest.mark.parametrize("url", LOOK + DOWNLOAD)
 def test_bob_may_look(sign_in: SignIn, bob: Any, url: Url) -> None:
     assert ask(sign_in(bob), url).status_code == 200
 
@@ -115,7 +118,7 @@ def test_what_changes_something_can_only_be_posted(sign_in: SignIn, alice: Any, 
     assert sign_in(alice).get(reverse(name, args=args)).status_code == 405
 
 
-@pytest.mark.parametrize("url", LOOK + CONFIRM)
+@pytest.mark.parametrize("url", LOOK + DOWNLOAD + CONFIRM)
 def test_what_is_looked_at_cannot_be_posted(sign_in: SignIn, alice: Any, url: Url) -> None:
     name, args = url
     assert sign_in(alice).post(reverse(name, args=args)).status_code == 405
@@ -144,12 +147,12 @@ def test_pages_hold_no_inline_script_or_style(
     assert not re.search(r"<style|<script(?![^>]* src=)|<[^>]* (style|on\w+)=", page)
 
 
-@pytest.mark.parametrize("url", LOOK)
+@pytest.mark.parametrize("url", LOOK + DOWNLOAD)
 def test_pages_are_not_kept_by_caches(sign_in: SignIn, alice: Any, url: Url) -> None:
     assert "no-store" in ask(sign_in(alice), url)["Cache-Control"]
 
 
-@pytest.mark.parametrize("name", ["run", "run_live", "audit", "audit_live"])
+@pytest.mark.parametrize("name", [name for name, args in LOOK + DOWNLOAD if args])
 def test_what_does_not_exist_is_not_found(sign_in: SignIn, alice: Any, name: str) -> None:
     for number in (99, 10**30):
         assert sign_in(alice).get(reverse(name, args=(number,))).status_code == 404

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from migrations_ui.models import Audit, Run
-from tests.views.conftest import Files, endpoint
+from tests.views.conftest import Files, Reject, endpoint
 
 Text = Callable[[Any], str]
 
@@ -43,6 +43,37 @@ def test_a_failed_run_is_to_be_read(page: Callable[[], str], make_run: Callable[
     run = make_run("failed")
 
     assert f"Read run {run.pk}</a>" in page()
+
+
+def test_rows_that_are_set_aside_come_before_any_audit(
+    page: Callable[[], str],
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    reject: Reject,
+) -> None:
+    run = make_run("incomplete", finished_at=timezone.now())
+    make_audit("differs", run=run)
+    reject(run, "1")
+
+    found = page()
+
+    assert f'href="/runs/{run.pk}/#rejected">Look at the rejected rows</a>' in found
+    assert f"Run {run.pk} is incomplete: 1 row is set aside" in found
+    assert '<span class="status status-incomplete">incomplete</span>' in found
+
+
+def test_after_the_last_rejected_row_has_arrived_the_audit_is_to_be_read(
+    page: Callable[[], str],
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    reject: Reject,
+) -> None:
+    run = make_run("incomplete", finished_at=timezone.now())
+    reject(run, "1", arrived_at=timezone.now())
+    make_audit("differs", run=run)
+    audit = make_audit("counts-only", run=run)
+
+    assert f"Read audit {audit.pk}</a>" in page()
 
 
 def test_after_a_copy_comes_an_audit(
