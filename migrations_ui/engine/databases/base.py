@@ -44,6 +44,8 @@ class Column:
     length: int | None = None  # characters
     charset: str = ""
     has_default: bool = False
+    collation: str = ""  # MySQL's, which decides what is unique
+    unsigned: bool = False
 
 
 class TypedColumn(NamedTuple):

@@ -55,6 +55,7 @@ def make_column(
     length: int | None,
     charset: str | None,
     has_default: int,
+    collation: str | None,
 ) -> Column:
     """A row of information_schema.columns as a column."""
     storage = STORAGES.get(data_type)
@@ -71,4 +72,6 @@ def make_column(
         length=length,
         charset=charset or "",
         has_default=bool(has_default),
+        collation=collation or "",
+        unsigned="unsigned" in column_type,
     )

@@ -1,0 +1,227 @@
+"""What can go wrong with a value, in words for the operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.findings import Severity
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is wrong with the values, what the copy would do, and what to do about it."""
+
+    what: str
+    happens: str
+    remedy: str
+    transforms: tuple[str, ...] = ()
+
+
+REFUSED = "The destination would refuse the first of them and the run would stop"
+ALTERED = "The destination would alter them without a word"
+
+WORDS: dict[str, Words] = {
+    # Any column
+    "null-refused": Words(
+        "are NULL", REFUSED, "Give them a value in the source, or let the destination take NULL."
+    ),
+    "blob-in-text": Words(
+        "are bytes in a column of another type",
+        ALTERED,
+        "Convert them in the source (`UPDATE … SET … = CAST(… AS TEXT) WHERE typeof(…) = 'blob'`).",
+    ),
+    "text-in-blob": Words(
+        "are texts or numbers in a column of bytes",
+        ALTERED,
+        "Convert them in the source (`UPDATE … SET … = CAST(… AS BLOB)`).",
+    ),
+    # Texts
+    "nul-in-text": Words(
+        "have a NUL character in them, which PostgreSQL's texts can't hold",
+        REFUSED,
+        "Remove the character in the source.",
+        ("strip-nul", "replace-nul"),
+    ),
+    "invalid-utf8": Words(
+        "are no valid UTF-8", REFUSED, "Find out their encoding and convert them in the source."
+    ),
+    "text-too-long": Words(
+        "have more than {limit:,} characters, which is what the destination's {type} holds",
+        REFUSED,
+        "Shorten them in the source, or widen the column (and the field's max_length).",
+    ),
+    "value-too-large": Words(
+        "have more than {limit:,} bytes, which is what the destination's {type} holds",
+        REFUSED,
+        "Shorten them in the source, or widen the column.",
+    ),
+    "value-padded": Words(
+        "have fewer than {limit:,} bytes, to which the destination's {type} pads every value",
+        ALTERED,
+        "Change the destination's column to varbinary.",
+    ),
+    "trailing-spaces": Words(
+        "end in a space, which the destination's {type} drops",
+        ALTERED,
+        "Change the destination's column to varchar, or trim them in the source.",
+    ),
+    "charset-too-narrow": Words(
+        "have characters that the destination's character set, {charset}, can't hold",
+        REFUSED,
+        "Convert the destination's table: `ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4`.",
+    ),
+    "packet-too-large": Words(
+        "are larger than the destination's max_allowed_packet",
+        REFUSED,
+        "Raise max_allowed_packet on the destination's server, or switch local_infile on there.",
+    ),
+    "unique-clash": Words(
+        "clash: they differ, but not under the destination's collation {collation}, and "
+        "{columns} must be unique",
+        REFUSED,
+        "Change all but one of each in the source, or give the destination's column another "
+        "collation (db_collation), such as utf8mb4_nopad_bin.",
+    ),
+    "duplicate": Words(
+        "are duplicates: {columns} must be unique in the destination",
+        REFUSED,
+        "Remove all but one of each in the source.",
+    ),
+    # Numbers
+    "not-a-number": Words(
+        "are texts in a column of numbers", REFUSED, "Correct them in the source, or set them NULL."
+    ),
+    "not-an-integer": Words(
+        "have a fraction, in a column of integers", REFUSED, "Round them in the source."
+    ),
+    "integer-out-of-range": Words(
+        "are outside {least:,} to {most:,}, which is what the destination's column takes",
+        REFUSED,
+        "Correct them in the source, or widen the destination's column.",
+    ),
+    "boolean-not-0-1": Words(
+        "are neither 0 nor 1, in a column of booleans",
+        REFUSED,
+        "Set them to 0 or 1 in the source.",
+    ),
+    "decimal-too-big": Words(
+        "have more than {digits} digits before the point, which is what the destination's "
+        "column holds",
+        REFUSED,
+        "Correct them in the source, or widen the column (and the field's max_digits).",
+    ),
+    "decimal-too-fine": Words(
+        "have more than {digits} digits after the point, to which the destination rounds",
+        ALTERED,
+        "Round them in the source, or widen the column (and the field's decimal_places).",
+    ),
+    "decimal-too-many-digits": Words(
+        "have more than 15 significant digits, which is what SQLite keeps",
+        REFUSED,
+        "Round them in the source; SQLite has no exact decimals.",
+    ),
+    "not-finite": Words(
+        "are NaN or infinite, which the destination can't hold",
+        REFUSED,
+        "Correct them in the source, or set them NULL.",
+    ),
+    "float-too-fine": Words(
+        "need double precision, and the destination's {type} is single",
+        ALTERED,
+        "Change the destination's column to double precision.",
+    ),
+    # Dates and times
+    "zero-date": Words(
+        "are zero dates (0000-00-00, or a month or day of 0), which only MySQL knows",
+        REFUSED,
+        "Give them a date in the source, or set them NULL.",
+        ("zero-date-null",),
+    ),
+    "invalid-date": Words(
+        "are no dates that the destination can read", REFUSED, "Correct them in the source."
+    ),
+    "invalid-datetime": Words(
+        "are no datetimes that the destination can read", REFUSED, "Correct them in the source."
+    ),
+    "invalid-time": Words(
+        "are no times that the destination can read", REFUSED, "Correct them in the source."
+    ),
+    "date-out-of-range": Words(
+        "are infinite, or outside the years 1 to 9999, which is what the destination and Django "
+        "know",
+        REFUSED,
+        "Correct them in the source, or set them NULL.",
+    ),
+    "timestamp-out-of-range": Words(
+        "are outside {least} to {most} (UTC), which is what the destination's timestamp holds",
+        REFUSED,
+        "Change the destination's column to datetime(6).",
+    ),
+    "time-out-of-range": Words(
+        "are no times of a day: they are negative, or of 24 hours and more",
+        REFUSED,
+        "Correct them in the source; a length of time belongs into a DurationField.",
+    ),
+    "fraction-lost": Words(
+        "have more than {digits} digits after the second, which is what the destination's column "
+        "keeps",
+        ALTERED,
+        "Widen the destination's column to six digits (`datetime(6)`).",
+        ("truncate-microseconds",),
+    ),
+    "duration-without-length": Words(
+        "are intervals of months or years, which have no fixed length, or too long for 64 bits of "
+        "microseconds",
+        REFUSED,
+        "Write them in days in the source.",
+    ),
+    # Others
+    "invalid-uuid": Words("are no UUIDs", REFUSED, "Correct them in the source."),
+    "uuid-refused": Words(
+        "are UUIDs of version 8 or above whose variant MariaDB's type uuid refuses",
+        REFUSED,
+        "Change the destination's column to char(32), or give the rows other UUIDs.",
+    ),
+    "invalid-ip": Words("are no IP addresses", REFUSED, "Correct them in the source."),
+    "invalid-json": Words(
+        "are no valid JSON (NaN and Infinity are none either)",
+        REFUSED,
+        "Correct them in the source.",
+    ),
+    "nul-in-json": Words(
+        "have the character \\u0000 in them, which PostgreSQL's jsonb can't hold",
+        REFUSED,
+        "Remove the character in the source.",
+        ("strip-nul", "replace-nul"),
+    ),
+    "surrogate-in-json": Words(
+        "have half of a surrogate pair (\\ud800 to \\udfff) in them, which is no character",
+        REFUSED,
+        "Correct them in the source.",
+    ),
+    "json-too-deep": Words(
+        "are nested deeper than {levels} levels, which is what the destination's JSON takes",
+        REFUSED,
+        "Flatten them in the source.",
+    ),
+    # References
+    "orphans": Words(
+        "lead nowhere: {columns} has no match in {parent}",
+        "The destination's foreign key would not hold, and the run would fail at its end",
+        "Mend them in the source.",
+        ("skip-orphans",),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One thing that can be wrong with the values of a column, and the SQL that finds them."""
+
+    code: str
+    column: str
+    predicate: str
+    source: Column | None = None
+    facts: tuple[tuple[str, object], ...] = ()
+    severity: Severity = Severity.BLOCKER

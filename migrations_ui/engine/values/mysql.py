@@ -1,0 +1,173 @@
+"""Looking for values in MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from MySQLdb.cursors import SSCursor
+
+from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.kinds import Kind
+from migrations_ui.engine.values import readers
+from migrations_ui.engine.values.hazards import Hazard
+from migrations_ui.engine.values.readers import IN_BYTES, outside_charset
+
+WIDE = {"utf8mb4", "utf16", "utf16le", "utf32"}
+UTF8 = {"", "utf8mb4", "utf8mb3", "utf8", "ascii"}
+STRING = r'"([^"\\\\]|\\\\.)*"'
+# What MariaDB's JSON_VALID lets pass: escapes that there are not, and a point without digits.
+LAX_ESCAPE = r'\\\\([^"\\\\/bfnrtu]|u(?![0-9a-fA-F]{4}))'
+LAX_NUMBER = r"[0-9]\\.([^0-9]|\\z)"
+ABOUT_DATES = {"zero-date", "invalid-date", "invalid-datetime", "date-out-of-range"}
+INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
+
+
+class Reader(readers.Reader):
+    """Predicates for MySQL and MariaDB; the session's backslashes are escapes."""
+
+    folds_texts = True
+
+    def key(self, column: Column) -> str:
+        if column.storage is Kind.BINARY:
+            return f"HEX({self.name(column)})"
+        return f"CONVERT({self.name(column)} USING utf8mb4)"
+
+    def cursor(self) -> Any:
+        return self.database.connection.cursor(SSCursor)
+
+    def bytewise(self, column: Column) -> str:
+        return f"CAST({self.name(column)} AS BINARY)" if column.collation else self.name(column)
+
+    # -- Texts ------------------------------------------------------------------------------------
+
+    def characters(self, column: Column) -> int | None:
+        return column.length
+
+    def octets(self, column: Column) -> int | None:
+        if column.type in IN_BYTES and column.charset in UTF8:
+            return column.length
+        return super().octets(column)
+
+    def utf8(self, column: Column) -> str:
+        """The text in the bytes that it will have when it crosses."""
+        name = self.name(column)
+        return name if column.charset in UTF8 else f"CONVERT({name} USING utf8mb4)"
+
+    def nul(self, column: Column) -> str:
+        return f"LOCATE(x'00', {self.utf8(column)}) > 0"
+
+    def longer(self, column: Column, characters: int) -> str:
+        return f"CHAR_LENGTH({self.name(column)}) > {characters}"
+
+    def heavier(self, column: Column, octets: int) -> str:
+        return f"LENGTH({self.utf8(column)}) > {octets}"
+
+    def beyond(self, column: Column, charset: str) -> str:
+        if charset in WIDE or charset == column.charset or not outside_charset(charset):
+            return ""
+        text = self.utf8(column)
+        there = f"CONVERT(CONVERT({text} USING {charset}) USING utf8mb4)"
+        return (
+            f"(LENGTH({text}) <> CHAR_LENGTH({text}) "
+            f"AND CAST({there} AS BINARY) <> CAST(CONVERT({text} USING utf8mb4) AS BINARY))"
+        )
+
+    def trailing_space(self, column: Column) -> str:
+        return f"{self.name(column)} LIKE '% '"
+
+    def folding(self, column: Column) -> str:
+        return f"CAST({self.utf8(column)} AS BINARY) REGEXP '[^ -@[-~]| \\\\z'"
+
+    # -- Numbers ----------------------------------------------------------------------------------
+
+    def outside(self, column: Column, least: int, most: int) -> str:
+        name = f"({self.name(column)} + 0)" if column.type.startswith("bit") else self.name(column)
+        return f"({name} < {least} OR {name} > {most})"
+
+    def no_boolean(self, column: Column) -> str:
+        return f"{self.name(column)} NOT IN (0, 1)"
+
+    def finer(self, column: Column, scale: int) -> str:
+        return f"{self.name(column)} <> TRUNCATE({self.name(column)}, {scale})"
+
+    def digits(self, column: Column) -> str:
+        name = self.name(column)
+        plain = f"REPLACE(REPLACE({name}, '.', ''), '-', '')"
+        return (
+            f"(LENGTH(TRIM(BOTH '0' FROM {plain})) > 15 "
+            f"AND NOT ({name} = TRUNCATE({name}, 0) AND {name} {INTEGERS}))"
+        )
+
+    # -- Dates and times --------------------------------------------------------------------------
+
+    def zero_date(self, column: Column) -> str:
+        return f"(MONTH({self.name(column)}) = 0 OR DAYOFMONTH({self.name(column)}) = 0)"
+
+    def no_date(self, column: Column, dest_vendor: str) -> str:
+        # ALLOW_INVALID_DATES let the 31st of every month in.
+        name = self.name(column)
+        return f"(DAYOFMONTH({name}) > 28 AND DAYOFMONTH({name}) > DAYOFMONTH(LAST_DAY({name})))"
+
+    def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
+        """What can be wrong with a date, in one go."""
+        dates = [hazard for hazard in hazards if hazard.source and hazard.code in ABOUT_DATES]
+        return {hazard: self.odd_date(hazard.source) for hazard in dates if hazard.source}
+
+    def odd_date(self, column: Column) -> str:
+        name = self.name(column)
+        zero = f"DAYOFMONTH({name}) = 0 OR MONTH({name}) * YEAR({name}) = 0"
+        return f"({zero} OR {self.no_date(column, '')})"
+
+    def no_datetime(self, column: Column, dest_vendor: str) -> str:
+        return "" if column.type == "timestamp" else self.no_date(column, dest_vendor)
+
+    def far_date(self, column: Column) -> str:
+        name = self.name(column)
+        return f"(YEAR({name}) = 0 AND MONTH({name}) > 0 AND DAYOFMONTH({name}) > 0)"
+
+    def far_time(self, column: Column, dest_vendor: str) -> str:
+        # PostgreSQL has the end of the day, too.
+        most = ">" if dest_vendor == "postgresql" else ">="
+        return f"({self.name(column)} < '00:00:00' OR {self.name(column)} {most} '24:00:00')"
+
+    def fraction(self, column: Column, precision: int) -> str:
+        return f"MICROSECOND({self.name(column)}) % {10 ** (6 - precision)} <> 0"
+
+    # -- Others -----------------------------------------------------------------------------------
+
+    def no_uuid(self, column: Column) -> str:
+        if column.storage is Kind.UUID:
+            return ""
+        return f"LOWER(REPLACE({self.name(column)}, '-', '')) NOT REGEXP '^[0-9a-f]{{32}}\\\\z'"
+
+    def uuid_like(self, column: Column, octets: list[str]) -> str:
+        digits = f"LOWER(REPLACE({self.name(column)}, '-', ''))"
+        listed = ", ".join(f"'{octet}'" for octet in octets)
+        return f"(SUBSTR({digits}, 13, 1) >= '8' AND SUBSTR({digits}, 17, 2) IN ({listed}))"
+
+    def no_ip(self, column: Column) -> str:
+        if column.storage is Kind.IP:
+            return ""
+        name = self.name(column)
+        return f"({name} IS NOT NULL AND INET6_ATON({name}) IS NULL)"
+
+    def no_json(self, column: Column) -> str:
+        if column.type == "json":
+            return ""
+        name = self.name(column)
+        unescaped = f"REPLACE({name}, '\\\\\\\\', '')"
+        bare = f"REGEXP_REPLACE({name}, '{STRING}', '')"
+        number = f"{name} REGEXP '{LAX_NUMBER}' AND {bare} REGEXP '{LAX_NUMBER}'"
+        return (
+            f"(NOT JSON_VALID({name}) "
+            f"OR (LOCATE('\\\\', {name}) > 0 AND {unescaped} REGEXP '{LAX_ESCAPE}') "
+            f"OR (LOCATE('.', {name}) > 0 AND {number}))"
+        )
+
+    def json_nul(self, column: Column) -> str:
+        text = f"CONVERT({self.name(column)} USING utf8mb4)"
+        return (
+            f"(LOCATE('\\\\u0000', {text}) > 0 "
+            f"AND LOCATE('\\\\u0000', REPLACE({text}, '\\\\\\\\', '')) > 0)"
+        )

@@ -1,0 +1,279 @@
+"""What can be asked of a source's values, in the words of each vendor's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+from migrations_ui.engine.databases.base import Column, Database
+from migrations_ui.engine.values.hazards import Hazard
+
+# Types of MySQL: of these the length that information_schema tells is in bytes.
+IN_BYTES = {
+    "tinytext",
+    "text",
+    "mediumtext",
+    "longtext",
+    "tinyblob",
+    "blob",
+    "mediumblob",
+    "longblob",
+    "binary",
+    "varbinary",
+}
+ROWS_AT_ONCE = 2_000
+# A code point that a character set can't hold, as ranges of those that it can't.
+Ranges = tuple[tuple[int, int], ...]
+
+
+class Reader:
+    """Predicates of SQL that are true for the rows that a hazard is about.
+
+    None of them fails, whatever the column holds, and none is true for NULL.  "" says that this
+    vendor's columns can't hold such a value at all.
+    """
+
+    # Numbers, dates and texts may stand in a column of any type.
+    is_dynamic = False
+    # Equal texts may differ in bytes, by the column's collation.
+    folds_texts = False
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def name(self, column: Column) -> str:
+        """The column in SQL."""
+        return self.database.quote(column.name)
+
+    def missing(self, column: Column) -> str:
+        """The value is NULL."""
+        return f"{self.name(column)} IS NULL"
+
+    def key(self, column: Column) -> str:
+        """SQL for the value as a sample key."""
+        raise NotImplementedError
+
+    def raw(self, column: Column) -> str:
+        """SQL for a text as it is, in a form that always arrives here."""
+        return self.name(column)
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, which need not fit into memory."""
+        with self.database.errors_of(sql):
+            cursor = self.cursor()
+            cursor.execute(sql)
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from rows
+            cursor.close()
+
+    def cursor(self) -> Any:
+        """A cursor that leaves the rows with the server."""
+        return self.database.connection.cursor()
+
+    def bytewise(self, column: Column) -> str:
+        """SQL for the value such that equal means the same bytes."""
+        return self.name(column)
+
+    def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
+        """For some hazards a predicate that is cheaper, and true wherever theirs is.
+
+        The first pass over a table counts the guards, once where several hazards share one; only
+        what is behind a guard that is true for a row is then looked at by itself.
+        """
+        return {}
+
+    # -- Any column of a vendor that doesn't enforce types ----------------------------------------
+
+    def blob(self, column: Column) -> str:
+        """Bytes, where something else should be."""
+        return ""
+
+    def not_blob(self, column: Column) -> str:
+        """Something else, where bytes should be."""
+        return ""
+
+    def not_numeric(self, column: Column) -> str:
+        """A text, where a number should be."""
+        return ""
+
+    def not_whole(self, column: Column) -> str:
+        """A number with a fraction, where an integer should be."""
+        return ""
+
+    # -- Texts ------------------------------------------------------------------------------------
+
+    def characters(self, column: Column) -> int | None:
+        """How many characters a text may have at most; None where there is no limit."""
+        return column.length
+
+    def octets(self, column: Column) -> int | None:
+        """How many bytes of UTF-8 or of a blob it may have at most; None: no limit."""
+        return None if column.length is None else column.length * 4
+
+    def nul(self, column: Column) -> str:
+        """A text with the character NUL."""
+        return ""
+
+    def not_utf8(self, column: Column) -> str:
+        """Bytes that are no UTF-8, in a text."""
+        return ""
+
+    def longer(self, column: Column, characters: int) -> str:
+        """A text of more characters."""
+        raise NotImplementedError
+
+    def heavier(self, column: Column, octets: int) -> str:
+        """A text or a blob of more bytes."""
+        raise NotImplementedError
+
+    def beyond(self, column: Column, charset: str) -> str:
+        """A text with a character that MySQL's character set can't hold."""
+        raise NotImplementedError
+
+    def trailing_space(self, column: Column) -> str:
+        """A text that ends in a space."""
+        raise NotImplementedError
+
+    def folding(self, column: Column) -> str:
+        """A text that a collation may hold equal to another one.
+
+        Printable ASCII without capitals and without a space at the end never is.
+        """
+        raise NotImplementedError
+
+    # -- Numbers ----------------------------------------------------------------------------------
+
+    def outside(self, column: Column, least: int, most: int) -> str:
+        """An integer outside the range."""
+        return f"({self.name(column)} < {least} OR {self.name(column)} > {most})"
+
+    def no_boolean(self, column: Column) -> str:
+        """Neither 0 nor 1."""
+        return ""
+
+    def too_big(self, column: Column, digits: int) -> str:
+        """A decimal with more digits before the point."""
+        return f"ABS({self.name(column)}) >= 1{'0' * digits}"
+
+    def finer(self, column: Column, scale: int) -> str:
+        """A decimal with more digits after the point."""
+        raise NotImplementedError
+
+    def digits(self, column: Column) -> str:
+        """A decimal of more than 15 significant digits, and no 64-bit integer either."""
+        raise NotImplementedError
+
+    def no_number(self, column: Column) -> str:
+        """NaN or infinity."""
+        return ""
+
+    def not_a_number(self, column: Column) -> str:
+        """NaN."""
+        return ""
+
+    def not_single(self, column: Column) -> str:
+        """A float that single precision can't hold.
+
+        Rounded to 24 bits by multiplication (Veltkamp's splitting), which is the same in all SQL.
+        """
+        name = self.name(column)
+        high = f"({name} * 536870913 - ({name} * 536870913 - {name}))"
+        return (
+            f"CASE WHEN {name} = 0 THEN 0 = 1 "
+            f"WHEN ABS({name}) BETWEEN 1.2E-38 AND 3.4E38 THEN {high} <> {name} ELSE 1 = 1 END"
+        )
+
+    # -- Dates and times --------------------------------------------------------------------------
+
+    def zero_date(self, column: Column) -> str:
+        """A date or datetime whose day or month is 0."""
+        return ""
+
+    def no_date(self, column: Column, dest_vendor: str) -> str:
+        """What is stored is no date of the calendar, or not one that the destination reads."""
+        return ""
+
+    def no_datetime(self, column: Column, dest_vendor: str) -> str:
+        """The same for a datetime."""
+        return ""
+
+    def no_time(self, column: Column, dest_vendor: str) -> str:
+        """The same for a time of day."""
+        return ""
+
+    def far_date(self, column: Column) -> str:
+        """A date outside the years 1 to 9999, or infinity."""
+        return ""
+
+    def outside_times(self, column: Column, least: str, most: str) -> str:
+        """A datetime outside the range, which is given in UTC."""
+        return f"({self.name(column)} < '{least}' OR {self.name(column)} > '{most}')"
+
+    def far_time(self, column: Column, dest_vendor: str) -> str:
+        """A time that is no time of day: negative, or 24 hours and more."""
+        return ""
+
+    def fraction(self, column: Column, precision: int) -> str:
+        """A datetime or time with more digits after the second."""
+        raise NotImplementedError
+
+    def far_duration(self, column: Column) -> str:
+        """An interval of months, or of more than 64 bits of microseconds."""
+        return ""
+
+    # -- Others -----------------------------------------------------------------------------------
+
+    def no_uuid(self, column: Column) -> str:
+        """A text that is no UUID."""
+        return ""
+
+    def uuid_like(self, column: Column, octets: list[str]) -> str:
+        """A UUID of version 8 to 15 whose ninth byte is one of these, in lower hex."""
+        raise NotImplementedError
+
+    def no_ip(self, column: Column) -> str:
+        """A text that is no IP address."""
+        return ""
+
+    def no_json(self, column: Column) -> str:
+        """A text that is no JSON, or has NaN or infinity in it."""
+        return ""
+
+    def json_nul(self, column: Column) -> str:
+        """JSON with the character NUL, written `\\u0000`."""
+        return ""
+
+    def json_surrogate(self, column: Column) -> str:
+        """JSON with half of a surrogate pair, written `\\ud800`."""
+        return ""
+
+    def deeper(self, column: Column, levels: int) -> str:
+        """JSON that is nested deeper."""
+        return ""
+
+
+def reader(database: Database) -> Reader:
+    """The reader of an open source."""
+    module = import_module(f"migrations_ui.engine.values.{database.vendor}")
+    found: Reader = module.Reader(database)
+    return found
+
+
+def outside_charset(charset: str) -> Ranges:
+    """The code points that MySQL's character set can't hold; () for those that hold everything."""
+    if charset in ("utf8mb3", "utf8", "ucs2"):
+        return ((0x10000, 0x10FFFF),)
+    if charset == "ascii":
+        return ((0x80, 0x10FFFF),)
+    if charset == "latin1":  # which is cp1252, the five codes that it leaves open as they are
+        held = {ord(bytes([code]).decode("cp1252", "replace")) for code in range(256)} - {0xFFFD}
+        return gaps(held | {0x81, 0x8D, 0x8F, 0x90, 0x9D})
+    return ()
+
+
+def gaps(held: set[int]) -> Ranges:
+    """The ranges between these code points, from 1 on."""
+    points = [0, *sorted(held - {0}), 0x110000]
+    return tuple((a + 1, b - 1) for a, b in pairwise(points) if b - a > 1)

@@ -1,0 +1,93 @@
+"""One pass over a table of the source, and a few keys of what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from migrations_ui.engine.findings import Finding
+from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.values.hazards import REFUSED, WORDS, Hazard
+from migrations_ui.engine.values.readers import Reader
+
+SAMPLES = 5
+# Expressions in one SELECT; the vendors' limits are from 1,600 upwards.
+AT_ONCE = 1_000
+
+
+class Scan:
+    """Looks for hazards in the rows of one table."""
+
+    def __init__(self, layout: Layout, reader: Reader) -> None:
+        self.layout = layout
+        self.reader = reader
+        self.database = reader.database
+        self.table = self.database.quote(layout.source_name)
+
+    def findings(self, hazards: Sequence[Hazard]) -> Iterator[Finding]:
+        """A finding for each of the hazards that there are rows of."""
+        guards = self.reader.guards(hazards)
+        first = list(dict.fromkeys(guards.get(hazard, hazard.predicate) for hazard in hazards))
+        rows = dict(zip(first, self.counts(first), strict=True))
+        guarded = [hazard for hazard in hazards if rows.get(guards.get(hazard, ""))]
+        again = list(dict.fromkeys(hazard.predicate for hazard in guarded))
+        rows |= zip(again, self.counts(again), strict=True)
+        for hazard in hazards:
+            if count := rows.get(hazard.predicate, 0):
+                keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
+                yield finding(self.layout, hazard, count, keys)
+
+    def counts(self, predicates: Sequence[str]) -> list[int]:
+        """How many rows each of the predicates is true for."""
+        found: list[int] = []
+        for start in range(0, len(predicates), AT_ONCE):
+            part = predicates[start : start + AT_ONCE]
+            counts = ", ".join(f"COUNT(CASE WHEN {predicate} THEN 1 END)" for predicate in part)
+            found += self.database.query(f"SELECT {counts} FROM {self.table}")[0]
+        return found
+
+    def keys(self, rest: str) -> tuple[str, ...]:
+        """The first few primary keys of a query that begins with FROM."""
+        columns = [self.layout.columns[index].source for index in self.layout.key_positions]
+        if not columns:
+            return ()
+        names = self.database.quoted(column.name for column in columns)
+        shown = ", ".join(self.reader.key(column) for column in columns)
+        rows = self.database.query(
+            f"SELECT {shown} FROM (SELECT {names} {rest} ORDER BY {names} LIMIT {SAMPLES}) sample"
+        )
+        return tuple(", ".join(str(value) for value in row) for row in rows)
+
+
+def finding(layout: Layout, hazard: Hazard, rows: int, keys: tuple[str, ...]) -> Finding:
+    """The hazard and its rows, in words."""
+    words, facts = WORDS[hazard.code], dict(hazard.facts)
+    values = f"{rows:,} value" + ("s" if rows != 1 else "")
+    message = f"{values} of {hazard.column} {words.what.format(**facts)}. {words.happens}."
+    names = possible(words.transforms, layout, hazard.column)
+    return Finding(
+        code=hazard.code,
+        severity=hazard.severity,
+        label=layout.label,
+        table=layout.dest_name,
+        column=hazard.column,
+        rows=rows,
+        sample_keys=keys,
+        message=message,
+        remedy=words.remedy + transforms(layout, hazard.column, names),
+        refused=words.happens == REFUSED,
+        transforms=names,
+    )
+
+
+def possible(names: Sequence[str], layout: Layout, column: str) -> tuple[str, ...]:
+    """The transforms that this column can have."""
+    takes_null = any(c.dest.nullable for c in layout.columns if c.source.name == column)
+    return tuple(name for name in names if takes_null or name != "zero-date-null")
+
+
+def transforms(layout: Layout, column: str, names: Sequence[str]) -> str:
+    """How to have the copy mend the values."""
+    if not names:
+        return ""
+    options = " or ".join(f"`--transform {layout.dest_name}.{column}={name}`" for name in names)
+    return f" Or let the copy do it: {options}."
