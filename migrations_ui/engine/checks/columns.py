@@ -61,9 +61,8 @@ UNICODE_BY_HALF = {"utf8", "utf8mb3"}
 
 def columns(layouts: Iterable[Layout], source: Side, dest: Side) -> Iterator[Finding]:
     """Everything about the columns that cross."""
-    everywhere = dest.database.columns(dest.tables)
     for layout in layouts:
-        table = Columns(layout, source, dest, everywhere[layout.dest_name])
+        table = Columns(layout, source, dest)
         yield from table.narrower()
         yield from table.fields()
         yield from table.charsets()
@@ -72,11 +71,9 @@ def columns(layouts: Iterable[Layout], source: Side, dest: Side) -> Iterator[Fin
 class Columns:
     """The columns of one table."""
 
-    def __init__(
-        self, layout: Layout, source: Side, dest: Side, on_dest: dict[str, Column]
-    ) -> None:
+    def __init__(self, layout: Layout, source: Side, dest: Side) -> None:
         self.layout = layout
-        self.on_dest = on_dest
+        self.on_dest = dest.columns[layout.dest_name]
         self.folds = dest.database.folds_names
         # Where sizes are not kept, they are no reason to expect what is beyond them.
         self.sized = source.inspector.enforces_types and dest.inspector.enforces_types

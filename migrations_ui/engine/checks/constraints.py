@@ -11,7 +11,7 @@ from django.db.models import Field
 from migrations_ui.engine.catalog import Table, possible_names, shortened
 from migrations_ui.engine.checks.expected import Expected, ExpectedCheck, ExpectedIndex
 from migrations_ui.engine.checks.sides import Side
-from migrations_ui.engine.databases.base import Column, ForeignKey
+from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.inspecting import Check, Index
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import lookup, physical_name
@@ -27,14 +27,13 @@ REMEDY = (
 def constraints(tables: Sequence[Table], dest: Side) -> Iterator[Finding]:
     """What the destination lacks, and what is there but not valid."""
     names = dest.tables
-    columns = dest.database.columns(names)
     indexes = by_table(dest.inspector.indexes(names))
     checks = by_table(dest.inspector.checks(names))
     keys = by_table(dest.database.foreign_keys(names))
     without_keys = set(dest.inspector.not_transactional(names))
     for table in tables:
         if name := dest.names.get(table.label):
-            compared = Compared(table, name, dest, columns[name])
+            compared = Compared(table, name, dest)
             yield from compared.indexes(indexes[name])
             yield from compared.checks(checks[name])
             if name not in without_keys:
@@ -71,11 +70,11 @@ def not_valid(label: str, table: str, what: str) -> Finding:
 class Compared:
     """A table of the destination beside its model."""
 
-    def __init__(self, table: Table, name: str, dest: Side, columns: dict[str, Column]) -> None:
+    def __init__(self, table: Table, name: str, dest: Side) -> None:
         self.table = table
         self.name = name
         self.dest = dest
-        self.columns = columns
+        self.columns = dest.columns[name]
         self.expected = Expected(table, dest.inspector)
 
     # -- Indexes ----------------------------------------------------------------------------------

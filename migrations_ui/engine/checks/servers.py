@@ -172,7 +172,8 @@ def others(dest: Side) -> Iterator[Finding]:
         yield Finding(
             code="destination-connected",
             severity=Severity.INFO,
-            message=f"The destination has other connections, idle at the moment: {people(idle)}.",
+            message="The destination has other connections, of which none is seen to write at the "
+            f"moment: {people(idle)}.",
             remedy="Make sure that none of them writes during the run.",
         )
 

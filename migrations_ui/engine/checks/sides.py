@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from migrations_ui.engine.catalog import Table
-from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.databases.inspecting import Inspector, inspect
 from migrations_ui.engine.layout import names_on
 
@@ -36,6 +37,11 @@ class Side:
     def tables(self) -> list[str]:
         """The chosen tables that are there."""
         return list(self.names.values())
+
+    @cached_property
+    def columns(self) -> dict[str, dict[str, Column]]:
+        """The columns of the chosen tables that are there."""
+        return self.database.columns(self.tables)
 
     @property
     def labels(self) -> dict[str, str]:

@@ -12,26 +12,31 @@ from migrations_ui.engine.databases.postgresql.database import NAME
 from migrations_ui.engine.errors import ServerError
 
 # The tables by name, not by to_regclass(): that fails in a schema that may not be used.
-TABLES = f"pg_class c JOIN unnest(%s::text[]) wanted ON wanted = {NAME.format('c')}"
+TABLES = (
+    "(SELECT c.*, wanted FROM pg_class c JOIN unnest(%s::text[]) wanted"
+    f" ON wanted = {NAME.format('c')} WHERE relkind IN ('r', 'p')) c"
+)
 MAY_SELECT = (
     "(has_table_privilege(c.oid, 'SELECT') OR (SELECT bool_and(has_column_privilege(c.oid, attnum,"
     " 'SELECT')) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))"
 )
+# What hands out a table's keys: whether its last key may be read, and the next one set.
 SEQUENCES = (
-    "pg_depend d JOIN pg_sequence ON seqrelid = d.objid WHERE d.refobjid = c.oid"
-    " AND d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass"
+    "(SELECT refobjid, bool_and(has_sequence_privilege(objid, 'SELECT')) AS readable,"
+    " bool_and(has_sequence_privilege(objid, 'UPDATE')) AS settable"
+    " FROM pg_depend JOIN pg_sequence ON seqrelid = objid WHERE deptype IN ('a', 'i')"
+    " AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass"
+    " GROUP BY refobjid) s"
 )
 PRIVILEGES_FOR_READING = {
     "USAGE of its schema": "has_schema_privilege(c.relnamespace, 'USAGE')",
     "SELECT": MAY_SELECT,
-    "SELECT on its sequence": "(SELECT coalesce(bool_and(has_sequence_privilege(d.objid,"
-    f" 'SELECT')), true) FROM {SEQUENCES})",
+    "SELECT on its sequence": "coalesce(s.readable, true)",
 }
 PRIVILEGES_FOR_REPLACING = PRIVILEGES_FOR_READING | {
     "INSERT": "has_table_privilege(c.oid, 'INSERT')",
     "TRUNCATE": "has_table_privilege(c.oid, 'TRUNCATE')",
-    "UPDATE on its sequence": "(SELECT coalesce(bool_and(has_sequence_privilege(d.objid,"
-    f" 'UPDATE')), true) FROM {SEQUENCES})",
+    "UPDATE on its sequence": "coalesce(s.settable, true)",
 }
 KEYS_THAT_ARE_DROPPED = (
     "SELECT DISTINCT {child}, pg_has_role(t.relowner, 'USAGE'),"
@@ -102,7 +107,10 @@ class Inspector(inspecting.Inspector):
 
     def _lacks(self, privileges: dict[str, str], tables: Sequence[str]) -> Iterator[Lack]:
         """The tables for which not all of the conditions hold."""
-        sql = f"SELECT wanted, {', '.join(privileges.values())} FROM {TABLES} ORDER BY wanted"
+        sql = (
+            f"SELECT wanted, {', '.join(privileges.values())} FROM {TABLES} "
+            f"LEFT JOIN {SEQUENCES} ON s.refobjid = c.oid ORDER BY wanted"
+        )
         for table, *held in self.database.query(sql, [list(tables)]):
             if missing := [name for name, has in zip(privileges, held, strict=True) if not has]:
                 yield Lack(table, tuple(missing))

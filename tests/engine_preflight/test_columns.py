@@ -1,0 +1,161 @@
+"""The columns of both sides against one another and against the models."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrations_ui.engine import databases
+from migrations_ui.engine.findings import Severity
+from tests.engine_preflight.conftest import Check, Make, alarms, execute, places
+
+CUSTOMER, ORDERS = "shop_customer", "the Orders"
+
+NARROWER = {
+    "postgresql": (
+        (CUSTOMER, "name", 'ALTER TABLE shop_customer ALTER "name" TYPE varchar(40)'),
+        (CUSTOMER, "credit", "ALTER TABLE shop_customer ALTER credit TYPE smallint"),
+        (ORDERS, "total", f'ALTER TABLE "{ORDERS}" ALTER total TYPE numeric(8,2)'),
+    ),
+    "mysql": (
+        (CUSTOMER, "name", "ALTER TABLE shop_customer MODIFY `name` varchar(40) NOT NULL"),
+        (CUSTOMER, "credit", "ALTER TABLE shop_customer MODIFY credit smallint NOT NULL DEFAULT 5"),
+        (CUSTOMER, "note", "ALTER TABLE shop_customer MODIFY note text NOT NULL"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "table", "column", "statement"),
+    [(vendor, *planted) for vendor, several in NARROWER.items() for planted in several],
+    ids=lambda value: value if len(value) < 12 else "",
+)
+def test_a_narrower_column_is_named_with_both_types(
+    vendor: str, table: str, column: str, statement: str, shop: Make, check: Check
+) -> None:
+    source, dest = shop("postgresql"), shop(vendor)
+    execute(dest, statement)
+    (found,) = (
+        finding for finding in alarms(check(source, dest)) if finding.code == "column-narrower"
+    )
+    assert (found.table, found.column) == (table, column)
+    assert found.severity is Severity.WARNING
+    assert " in the source and " in found.message
+
+
+def test_a_wider_column_is_no_finding(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(
+        dest,
+        'ALTER TABLE shop_customer ALTER "name" TYPE text',
+        "ALTER TABLE shop_customer ALTER credit TYPE bigint",
+    )
+    assert alarms(check(source, dest)) == []
+
+
+def test_null_that_only_one_side_takes(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(
+        source,
+        "ALTER TABLE shop_customer ALTER note DROP NOT NULL",
+    )
+    execute(dest, "ALTER TABLE shop_customer ALTER slug DROP NOT NULL")
+    assert places(check(source, dest)) == {
+        ("column-not-nullable", CUSTOMER, "note"),
+        ("column-nullable-destination", CUSTOMER, "slug"),
+    }
+
+
+def test_a_column_shorter_than_the_model_on_both_sides(shop: Make, check: Check) -> None:
+    source, dest = shop("mysql"), shop("mysql")
+    for config in (source, dest):
+        execute(config, "ALTER TABLE shop_customer MODIFY slug varchar(10) NOT NULL")
+    assert places(check(source, dest)) == {("column-shorter-than-model", CUSTOMER, "slug")}
+
+
+def test_a_column_of_another_type_than_the_field_on_both_sides(shop: Make, check: Check) -> None:
+    source, dest = shop("mysql"), shop("mysql")
+    for config in (source, dest):
+        execute(config, "ALTER TABLE shop_invoice MODIFY paid varchar(10) NOT NULL")
+    assert places(check(source, dest)) == {("type-differs-from-model", "shop_invoice", "paid")}
+
+
+def test_a_default_that_the_destination_lost(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(dest, "ALTER TABLE shop_customer ALTER credit DROP DEFAULT")
+    assert places(check(source, dest)) == {("default-missing-destination", CUSTOMER, "credit")}
+
+
+def test_a_computed_column_that_became_a_plain_one(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(dest, f'ALTER TABLE "{ORDERS}" ALTER large DROP EXPRESSION')
+    assert places(check(source, dest)) == {("generated-missing-destination", ORDERS, "large")}
+
+
+def test_a_plain_column_that_the_destination_computes_blocks(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(
+        dest,
+        "ALTER TABLE shop_invoice DROP paid",
+        "ALTER TABLE shop_invoice ADD paid boolean GENERATED ALWAYS AS (order_id > 5) STORED",
+    )
+    (found,) = (f for f in alarms(check(source, dest)) if f.code == "generated-destination")
+    assert (found.severity, found.column) == (Severity.BLOCKER, "paid")
+
+
+def test_missing_and_extra_columns_of_both_sides(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(
+        source,
+        "ALTER TABLE shop_invoice DROP paid",
+        "ALTER TABLE shop_invoice ADD old_note text",
+    )
+    execute(
+        dest,
+        "ALTER TABLE shop_customer DROP note",
+        "ALTER TABLE shop_customer ADD imposed int NOT NULL",
+    )
+    assert places(check(source, dest)) == {
+        ("column-missing-source", "shop_invoice", "paid"),
+        ("column-extra-source", "shop_invoice", "old_note"),
+        ("column-missing-destination", CUSTOMER, "note"),
+        ("column-extra-destination", CUSTOMER, "imposed"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("charset", "code", "severity"),
+    [
+        ("utf8mb3", "charset-utf8mb3", Severity.INFO),
+        ("latin1", "charset-not-unicode", Severity.WARNING),
+    ],
+)
+def test_a_character_set_that_lacks_characters(
+    charset: str, code: str, severity: Severity, shop: Make, check: Check
+) -> None:
+    source, dest = shop("postgresql"), shop("mysql")
+    execute(
+        dest,
+        f"ALTER TABLE shop_customer MODIFY slug varchar(60) CHARACTER SET {charset} NOT NULL",
+    )
+    found = [f for f in check(source, dest).findings if f.code.startswith("charset")]
+    assert [(f.code, f.severity, f.table, f.column) for f in found] == [
+        (code, severity, CUSTOMER, "slug")
+    ]
+
+
+def test_a_character_set_that_both_sides_have_loses_nothing(shop: Make, check: Check) -> None:
+    source, dest = shop("mysql"), shop("mysql")
+    for config in (source, dest):
+        execute(
+            config,
+            "ALTER TABLE shop_customer MODIFY slug varchar(60) CHARACTER SET latin1 NOT NULL",
+        )
+    assert [f for f in check(source, dest).findings if f.code.startswith("charset")] == []
+
+
+def test_a_nullable_column_of_mariadb_has_no_default(shop: Make) -> None:
+    """MariaDB says that its default is NULL, in so many letters."""
+    with databases.connect(shop("mysql"), read_only=True) as database:
+        columns = database.columns([CUSTOMER, ORDERS])
+    assert not columns[ORDERS]["voucher"].has_default
+    assert columns[CUSTOMER]["credit"].has_default

@@ -1,0 +1,208 @@
+"""What the servers are set to, who else is connected, and whether the source can be written."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+import pytest
+
+from migrations_ui.engine import databases
+from migrations_ui.engine.checks import servers
+from migrations_ui.engine.checks.sides import Side
+from migrations_ui.engine.databases.access import Config
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.databases.inspecting import Settings, inspect
+from migrations_ui.engine.findings import Severity
+from tests.engine_preflight.conftest import VENDORS, Check, Make, alarms, execute, somebody
+
+
+@contextmanager
+def sides(source: Config, dest: Config) -> Iterator[tuple[Side, Side]]:
+    with (
+        databases.connect(source, read_only=True) as there,
+        databases.connect(dest, read_only=False) as here,
+    ):
+        yield Side.of("source", there, []), Side.of("destination", here, [])
+
+
+def snapshot(database: Database) -> set[str]:
+    return set(database.estimates())
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_source_is_proved_read_only_and_nothing_is_left_behind(vendor: str, shop: Make) -> None:
+    config = shop(vendor)
+    with databases.connect(config, read_only=True) as database:
+        before = snapshot(database)
+        assert inspect(database).could_write() == ""
+        assert snapshot(database) == before
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_source_that_takes_writes_blocks(vendor: str, shop: Make) -> None:
+    """As behind a connection pool that drops what makes the session read-only."""
+    config = shop(vendor)
+    with databases.connect(config, read_only=False) as database:
+        before = snapshot(database)
+        (found,) = servers.read_only(Side.of("source", database, []))
+        assert (found.code, found.severity) == ("source-writable", Severity.BLOCKER)
+        assert snapshot(database) == before
+
+
+def test_a_proof_works_while_the_source_is_being_written(shop: Make) -> None:
+    config = shop("sqlite")
+    with closing(sqlite3.connect(config["NAME"], isolation_level=None)) as site:
+        site.execute("BEGIN IMMEDIATE")
+        with databases.connect(config, read_only=True) as database:
+            assert inspect(database).could_write() == ""
+
+
+@pytest.mark.parametrize("vendor", ["postgresql", "sqlite"])
+def test_a_session_in_a_transaction_on_the_destination_is_named(
+    vendor: str, shop: Make, check: Check
+) -> None:
+    """MariaDB tells this to accounts with a privilege only: test_privileges.py."""
+    source, dest = shop("postgresql"), shop(vendor)
+    with somebody(dest, "INSERT INTO shop_parcel VALUES (1, 1)"):
+        (found,) = alarms(check(source, dest))
+    assert (found.code, found.severity) == ("destination-in-use", Severity.WARNING)
+    assert ("another process" if vendor == "sqlite" else "cutover from 127.0.0.1") in found.message
+    assert alarms(check(source, dest)) == []
+
+
+@pytest.mark.parametrize("vendor", ["postgresql", "mysql"])
+def test_an_idle_session_is_only_mentioned(vendor: str, shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop(vendor)
+    with somebody(dest):
+        report = check(source, dest)
+    assert alarms(report) == []
+    (found,) = (f for f in report.findings if f.code == "destination-connected")
+    assert found.severity is Severity.INFO
+    assert "cutover from 127.0.0.1" in found.message
+
+
+def test_a_session_that_only_read_but_holds_a_lock_is_in_the_way(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    with somebody(dest, "SELECT * FROM shop_parcel"):
+        (found,) = alarms(check(source, dest))
+    assert found.code == "destination-in-use"
+
+
+def test_sessions_of_our_own_are_nobody_elses(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    with databases.connect(dest, read_only=False) as another:
+        another.execute("BEGIN")
+        another.execute("LOCK TABLE shop_parcel IN ACCESS SHARE MODE")
+        assert check(source, dest).findings == []
+
+
+def test_a_destination_that_is_read_only_blocks(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(dest, f"ALTER DATABASE {dest['NAME']} SET default_transaction_read_only = on")
+    assert "destination-read-only" in [finding.code for finding in alarms(check(source, dest))]
+
+
+def test_a_sqlite_file_that_is_read_only_blocks(shop: Make) -> None:
+    with databases.connect(shop("sqlite"), read_only=True) as database:
+        (found,) = servers.writable(inspect(database).settings())
+    assert found.severity is Severity.BLOCKER
+
+
+def test_a_disk_that_is_too_small_is_a_warning(
+    shop: Make, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, dest = shop("sqlite"), shop("sqlite")
+    assert alarms(check(source, dest)) == []
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    with sqlite3.connect(source["NAME"]) as connection:  # larger than all of the destination
+        connection.execute("CREATE TABLE ballast (b blob)")
+        connection.execute("INSERT INTO ballast VALUES (zeroblob(1000000))")
+    connection.close()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    (found,) = alarms(check(source, dest))
+    assert (found.code, found.severity) == ("disk-space", Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "severity"),
+    [
+        ({"packet": 65_536}, "packet-too-small", Severity.BLOCKER),
+        ({"is_read_only": True}, "destination-read-only", Severity.BLOCKER),
+        ({"encoding": "LATIN1", "holds_unicode": False}, "encoding-not-unicode", Severity.WARNING),
+        ({"is_strict": False}, "sql-mode-not-strict", Severity.INFO),
+        ({"loads_from_file": False}, "local-infile-off", Severity.INFO),
+        ({"knows_time_zones": False}, "time-zones-missing", Severity.INFO),
+        ({"folds_case": True}, "collation-folds-case", Severity.INFO),
+        ({"collation": "de_DE"}, "collation-differs", Severity.INFO),
+    ],
+)
+def test_a_setting_that_matters_is_a_finding(
+    changes: dict[str, object],
+    code: str,
+    severity: Severity,
+    shop: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Settings that tests may not change on a server that others use."""
+    plain = Settings(packet=16 << 20)
+    with sides(shop("sqlite"), shop("sqlite")) as (source, dest):
+        monkeypatch.setattr(source.inspector, "settings", lambda: plain)
+        monkeypatch.setattr(dest.inspector, "settings", lambda: plain)
+        assert list(servers.settings(source, dest)) == []
+        changed = replace(plain, **changes)  # type: ignore[arg-type]  # one of its fields
+        monkeypatch.setattr(dest.inspector, "settings", lambda: changed)
+        (found,) = servers.settings(source, dest)
+    assert (found.code, found.severity) == (code, severity)
+
+
+def test_a_source_that_does_not_check_its_encoding_is_a_warning(
+    shop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sides(shop("sqlite"), shop("sqlite")) as (source, dest):
+        careless = Settings(encoding="SQL_ASCII", checks_encoding=False, collation="BINARY")
+        monkeypatch.setattr(source.inspector, "settings", lambda: careless)
+        (found,) = servers.settings(source, dest)
+    assert (found.code, found.severity) == ("encoding-unchecked", Severity.WARNING)
+
+
+def test_a_destination_in_latin_1_is_a_warning(shop: Make, check: Check) -> None:
+    """A real one: the encoding is the database's, whatever the server's is."""
+    source, dest = shop("postgresql"), shop("postgresql")
+    name = f"{dest['NAME']}_latin1"
+    execute(dest, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    try:
+        report = check(source, dest | {"NAME": name})
+    finally:
+        execute(dest, f"DROP DATABASE {name}")
+    assert "encoding-not-unicode" in [finding.code for finding in report.findings]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_triggers_on_the_destination_are_named(vendor: str, shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop(vendor)
+    execute(dest, *TRIGGERS[vendor])
+    (found,) = alarms(check(source, dest))
+    assert (found.code, found.table) == ("trigger-destination", "shop_parcel")
+    assert "guard" in found.message
+
+
+TRIGGERS = {
+    "postgresql": (
+        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+        "CREATE TRIGGER guard BEFORE INSERT ON shop_parcel EXECUTE FUNCTION nothing()",
+        "CREATE TRIGGER off BEFORE UPDATE ON shop_parcel EXECUTE FUNCTION nothing()",
+    ),
+    "mysql": ("CREATE TRIGGER guard BEFORE INSERT ON shop_parcel FOR EACH ROW SET NEW.box = 1",),
+    "sqlite": ("CREATE TRIGGER guard AFTER INSERT ON shop_parcel BEGIN SELECT 1; END",),
+}
+
+
+def test_a_table_without_transactions_is_a_warning(shop: Make, check: Check) -> None:
+    source, dest = shop("mysql"), shop("mysql")
+    execute(dest, "ALTER TABLE shop_parcel ENGINE = MyISAM")
+    (found,) = alarms(check(source, dest))
+    assert (found.code, found.table) == ("table-not-transactional", "shop_parcel")
