@@ -14,6 +14,7 @@ from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.transfer import SequenceState, sequence_states
+from migrations_ui.engine.transforms import parse, transformed
 from migrations_ui.models import Audit, AuditedTable, Run
 from migrations_ui.sides import chosen_tables, endpoints
 from migrations_ui.tables import glances
@@ -83,6 +84,8 @@ def _compare(report: Audit) -> None:
     ends = endpoints(reverse=report.reverse)
     with ends.open_source() as source, ends.open_dest() as dest:
         found, findings = layouts(tables, source, dest)
+        if report.run:
+            found = transformed(found, map(parse, report.run.transforms), source)
         states = sequence_states(found, source, dest)
         for layout in found:
             compare_table(rows[layout.label], layout, states.get(layout.label), source, dest)
@@ -101,9 +104,10 @@ def compare_table(
     dest: Database,
 ) -> None:
     """Count one table on both sides and judge."""
-    row.source_rows = source.count(layout.source_name)
+    row.source_rows = source.count(layout.source_name, layout.filters)
     row.dest_rows = dest.count(layout.dest_name)
-    counting.keep(report_identity(row, "source"), layout.source_name, row.source_rows)
+    if not layout.filters:
+        counting.keep(report_identity(row, "source"), layout.source_name, row.source_rows)
     counting.keep(report_identity(row, "dest"), layout.dest_name, row.dest_rows)
     problems = []
     if row.difference:

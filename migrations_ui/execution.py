@@ -10,16 +10,18 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from migrations_ui import auditing, counting, plans
+from migrations_ui import auditing, counting, datachecks, plans
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.errors import Cancelled, EngineError
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.rejecting import Rejects
 from migrations_ui.engine.transfer import transfer
-from migrations_ui.models import Audit, DroppedConstraint, Run, TableCopy
-from migrations_ui.recorder import Recorder, Ticker
+from migrations_ui.engine.transforms import parse, transformed
+from migrations_ui.models import Audit, DataCheck, DroppedConstraint, Run, TableCopy
+from migrations_ui.recorder import Recorder
 from migrations_ui.sides import Refused, chosen_tables, endpoints
 from migrations_ui.states import move
+from migrations_ui.ticker import Ticker
 
 logger = logging.getLogger(__name__)
 
@@ -91,22 +93,31 @@ def _steps(run: Run, recorder: Recorder) -> None:
     recorder.phase(Run.Phase.PREFLIGHT)
     found = preflight(run, labels)
     with ends.open_source() as source, ends.open_dest() as dest:
+        found = transformed(found, map(parse, run.transforms), source)
+        # What an earlier run could not put back would be unknown to this one, and lost.
+        restore_constraints(run.dest["identity"], dest)
         transfer(found, source, dest, recorder, Rejects(run.reject_limit))
     recorder.phase(Run.Phase.VERIFY)
     verify(run, found)
+
+
+def look_at_values(check_id: int) -> None:
+    """Do a queued look at the source's values."""
+    datachecks.execute(check_id, lambda tables, reverse: plans.check(tables, reverse=reverse))
 
 
 def preflight(run: Run, labels: Sequence[str]) -> list[Layout]:
     """Count and check everything again; stop unless it is what the operator confirmed."""
     tables = chosen_tables(labels)
     counting.count_exactly(tables, reverse=run.reverse)
-    plan = plans.make_plan(labels, reverse=run.reverse)
-    if plan.blockers:
-        raise Refused(
-            "Nothing was wiped. "
-            + " ".join(f"{found.message} {found.remedy}" for found in plan.blockers)
-        )
-    now = plans.fingerprint(plan.source, plan.dest, plan.tables)
+    plan = plans.make_plan(labels, reverse=run.reverse, transforms=run.transforms)
+    if plan.checking:  # what was looked at before the confirmation is too old by now
+        check = DataCheck.objects.create(labels=labels, operator=run.operator, reverse=run.reverse)
+        look_at_values(check.pk)
+        plan = plans.make_plan(labels, reverse=run.reverse, transforms=run.transforms)
+    if blockers := plan.blockers_beyond(run.reject_limit):
+        raise Refused("Nothing was wiped. " + " ".join(str(found) for found in blockers))
+    now = plans.fingerprint(plan.source, plan.dest, plan.tables, plan.transforms)
     if now != run.fingerprint:
         shown = dict(run.tables.values_list("label", "dest_rows_before"))
         what = "; ".join(plans.changes(shown, plan.tables)) or "it is not the same database"
@@ -143,8 +154,8 @@ def verify(run: Run, found: Sequence[Layout]) -> None:
 # -- After a worker that has vanished -------------------------------------------------------------
 
 
-def recover(dest_identity: str, silence: timedelta) -> None:
-    """End the run of a worker that died on this destination, and put its constraints back."""
+def recover(dest_identity: str, silence: timedelta) -> bool:
+    """End the run of a worker that died on this destination; whether there was one."""
     dead = Run.objects.filter(
         active_dest=dest_identity, heartbeat_at__lt=timezone.now() - silence
     ).first()
@@ -156,23 +167,27 @@ def recover(dest_identity: str, silence: timedelta) -> None:
         error="The worker has vanished. Tables that were wiped and not finished are empty; start a "
         "new run.",
     ):
-        return
+        return False
     dead.tables.filter(status__in=UNFINISHED).update(
         status=TableCopy.Status.CANCELLED, copied_rows=0
     )
     with suppress(EngineError), endpoints(reverse=dead.reverse).open_dest() as dest:
-        restore_constraints(dead, dest)
+        restore_constraints(dest_identity, dest)
+    return True
 
 
-def restore_constraints(run: Run, dest: Database) -> list[str]:
-    """Put back what the journal says was dropped and not restored; what could not be."""
-    problems = []
-    for entry in DroppedConstraint.objects.filter(run=run, restored_at=None):
+def restore_constraints(dest_identity: str, dest: Database) -> None:
+    """Put back what the journal says is missing on this destination, whichever run dropped it.
+
+    One that rows violate is there again afterwards, but not valid; the next run validates it.
+    """
+    for entry in DroppedConstraint.objects.filter(
+        restored_at=None, run__dest__identity=dest_identity
+    ):
         key = ForeignKey(entry.table, entry.name, (), "", (), entry.definition)
         try:
             dest.restore_foreign_key(key)
         except EngineError as error:
-            problems.append(str(error))
+            logger.warning("%s is not restored: %s", entry, error)
         else:
             DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
-    return problems

@@ -55,6 +55,9 @@ class Run(models.Model):
         "the second active run on one destination fails at INSERT, whoever asks.",
     )
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was confirmed.")
+    transforms = models.JSONField(
+        default=list, blank=True, help_text="Declared transforms: label.column=name."
+    )
     reject_limit = models.PositiveIntegerField(
         default=0, help_text="Refused rows to set aside before the run stops."
     )
@@ -173,6 +176,36 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.what
+
+
+class DataCheck(models.Model):
+    """A look at the source's values, kept: what of them would not arrive as it is."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        FINISHED = "finished"
+        FAILED = "failed"
+
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    reverse = models.BooleanField(default=False)
+    operator = models.CharField(max_length=254)
+    labels = models.JSONField(help_text="The tables that are looked at.")
+    doing = models.CharField(max_length=255, blank=True, help_text="The table it is at.")
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+    schemas = models.JSONField(
+        default=dict, help_text="Of each table, SHA-256 of its columns on both databases."
+    )
+    findings = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"Data check {self.pk}"
 
 
 class Audit(models.Model):

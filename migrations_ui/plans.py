@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from django.conf import settings
-
+from migrations_ui import datachecks
 from migrations_ui.engine import catalog, preflight
 from migrations_ui.engine.catalog import Table
-from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.findings import Finding, Severity, status
 from migrations_ui.engine.preflight import Report
+from migrations_ui.engine.transforms import parse, transformed, with_labels
+from migrations_ui.models import DataCheck
 from migrations_ui.sides import (
     Refused,
     Side,
@@ -40,6 +42,7 @@ class PreflightReport:
     dest: Side
     findings: tuple[Finding, ...]
     status: str  # "ok", "warnings" or "blockers"
+    checked: DataCheck | None  # the look at the values that the findings include
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,32 @@ class Plan:
     findings: tuple[Finding, ...]
     fingerprint: str
     counting: bool
+    checking: bool  # the values have not been looked at yet
+    transforms: tuple[str, ...] = ()  # declared: label.column=name
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a worker has to finish something before this can be confirmed."""
+        return self.counting or self.checking
 
     @property
     def blockers(self) -> list[Finding]:
         return [found for found in self.findings if found.severity is Severity.BLOCKER]
+
+    @property
+    def refused_rows(self) -> int:
+        """Rows that the destination would refuse, at most: one may be counted for two reasons."""
+        return sum(found.rows or 0 for found in self.open_blockers if found.refused)
+
+    def blockers_beyond(self, reject_limit: int) -> list[Finding]:
+        """The blockers that setting so many rows aside does not overcome."""
+        enough = self.refused_rows <= reject_limit
+        return [found for found in self.open_blockers if not (found.refused and enough)]
+
+    @property
+    def open_blockers(self) -> list[Finding]:
+        """The blockers that no declared transform overcomes."""
+        return [found for found in self.blockers if not overcome(found, self.transforms)]
 
     @property
     def total_source_rows(self) -> int:
@@ -76,14 +101,21 @@ class Plan:
 
 
 def run_preflight(labels: Iterable[str] | None = None, *, reverse: bool = False) -> PreflightReport:
-    """Check both sides for the tables of the labels; None means all but those left out."""
-    report = check(chosen_tables(labels), reverse=reverse)
+    """Check servers and schemas for the tables of the labels (None: all but those left out).
+
+    What the newest look at the values found is added; `checked` is None where there is none.
+    """
+    tables = chosen_tables(labels)
+    report = check(tables, reverse=reverse)
+    data = datachecks.latest(report, reverse=reverse)
     ends = endpoints(reverse=reverse)
+    findings = (*report.findings, *(datachecks.findings_of(data, report) if data else ()))
     return PreflightReport(
         source=_side("source", ends.source, report),
         dest=_side("dest", ends.dest, report),
-        findings=tuple(report.findings),
-        status=report.status,
+        findings=findings,
+        status=status(findings),
+        checked=data,
     )
 
 
@@ -97,8 +129,13 @@ def check(tables: Sequence[Table], *, reverse: bool) -> Report:
     return preflight.check(endpoints(reverse=reverse), tables, host_app_labels())
 
 
-def make_plan(labels: Iterable[str], *, reverse: bool = False) -> Plan:
-    """The plan for these labels, from kept counts; `Refused` when it would copy nothing."""
+def make_plan(
+    labels: Iterable[str], *, reverse: bool = False, transforms: Iterable[str] = ()
+) -> Plan:
+    """The plan for these labels, from kept counts.
+
+    `Refused` when it would copy nothing, or where a transform fits no column.
+    """
     tables = chosen_tables(labels)
     if not tables:
         raise Refused("No table is selected. Select at least one.")
@@ -107,23 +144,55 @@ def make_plan(labels: Iterable[str], *, reverse: bool = False) -> Plan:
     referring = catalog_referring(host_tables())
     rows = tuple(make_row(table, source, dest, counts, referring) for table in tables)
     report = check(tables, reverse=reverse)
+    declared = declared_transforms(transforms, report, reverse=reverse)
+    data = datachecks.latest(report, reverse=reverse)
+    findings = (*report.findings, *(datachecks.findings_of(data, report) if data else ()))
     exact = all(row.source_exact and row.dest_exact for row in rows)
     counting = not exact or is_counting(oldest_count(tables, source, dest, counts))
-    blocked = report.status == "blockers"
+    blocked = any(
+        found.severity is Severity.BLOCKER and not found.refused and not overcome(found, declared)
+        for found in findings
+    )
+    waiting = counting or data is None
     return Plan(
         source=source.side,
         dest=dest.side,
         reverse=reverse,
         tables=rows,
         reach=reach(tables),
-        findings=tuple(report.findings),
-        fingerprint="" if counting or blocked else fingerprint(source.side, dest.side, rows),
+        findings=findings,
+        fingerprint=""
+        if waiting or blocked
+        else fingerprint(source.side, dest.side, rows, declared),
         counting=counting and not blocked,
+        checking=data is None and not blocked,
+        transforms=declared,
     )
 
 
-def fingerprint(source: Side, dest: Side, rows: Sequence[TableRow]) -> str:
-    """SHA-256 of what the operator is shown: both databases, the tables, the rows to be wiped.
+def declared_transforms(
+    transforms: Iterable[str], report: Report, *, reverse: bool
+) -> tuple[str, ...]:
+    """The transforms with the tables' labels, in order; `Refused` where one fits no column."""
+    try:
+        choices = with_labels([parse(text) for text in transforms], report.layouts)
+        if choices:
+            with endpoints(reverse=reverse).open_source() as source:
+                transformed(report.layouts, choices, source)
+    except EngineError as error:
+        raise Refused(str(error)) from error
+    return tuple(str(choice) for choice in sorted(choices))
+
+
+def overcome(found: Finding, declared: Iterable[str]) -> bool:
+    """Whether a declared transform overcomes the finding."""
+    return any(f"{found.label}.{found.column}={name}" in declared for name in found.transforms)
+
+
+def fingerprint(
+    source: Side, dest: Side, rows: Sequence[TableRow], transforms: Sequence[str]
+) -> str:
+    """SHA-256 of what the operator is shown: databases, tables, rows to be wiped, transforms.
 
     The source's counts are left out: a rehearsal runs while the site is still in use.
     """
@@ -131,7 +200,7 @@ def fingerprint(source: Side, dest: Side, rows: Sequence[TableRow]) -> str:
         "source": asdict(source),
         "dest": asdict(dest),
         "tables": sorted([row.label, row.table, row.dest_rows] for row in rows),
-        "secret": hashlib.sha256(settings.SECRET_KEY.encode()).hexdigest(),
+        "transforms": list(transforms),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -6,9 +6,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -20,44 +20,10 @@ from migrations_ui.models import DroppedConstraint, Event, RejectedRow, Run, Tab
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two writes of the progress, and over which the rate is taken.
-TICK = 0.5
+# Seconds over which the rate is taken.
 RATE_WINDOW = 10.0
 # When all rows are there, stopping would save no time: the constraints are put back in any case.
 FINISHING = {Run.Phase.CONSTRAINTS, Run.Phase.SEQUENCES, Run.Phase.VERIFY}
-
-
-class Ticker(threading.Thread):
-    """Calls `tick` every half second, and once more at the end, from a thread of its own.
-
-    A thread, because a heartbeat must not stop while a server works on one long statement.
-    """
-
-    def __init__(self, tick: Callable[[], None]) -> None:
-        super().__init__(name="ticker", daemon=True)
-        self._tick = tick
-        self._stop_asked = threading.Event()
-
-    def run(self) -> None:
-        try:
-            while not self._stop_asked.wait(TICK):
-                self._try()
-        finally:
-            connection.close()
-
-    def _try(self) -> None:
-        """One tick; a control database that is busy or away for a moment is asked again later."""
-        try:
-            self._tick()
-        except DatabaseError as error:
-            logger.warning("The progress could not be written: %s", error)
-            connection.close()
-
-    def stop(self) -> None:
-        """Stop and flush what is left."""
-        self._stop_asked.set()
-        self.join()
-        self._tick()
 
 
 class Recorder:

@@ -12,8 +12,8 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from migrations_ui import auditing, counting, execution, tasks
-from migrations_ui.models import Audit, CountRequest, Event, Run, TableCopy
+from migrations_ui import auditing, counting, datachecks, execution, tasks
+from migrations_ui.models import Audit, CountRequest, DataCheck, Event, Run, TableCopy
 from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
 from migrations_ui.sides import Refused, Side, chosen_tables, host_tables
 from migrations_ui.states import move
@@ -28,17 +28,20 @@ __all__ = [
     "TableRow",
     "TablesPage",
     "cancel",
+    "check_data_now",
     "chosen_tables",
     "count_now",
     "execute",
     "execute_audit",
     "host_tables",
+    "pending_data_check",
     "plan",
     "preflight",
     "prepare_audit",
     "prepare_run",
     "request_audit",
     "request_counts",
+    "request_data_check",
     "retry_rejected",
     "run_progress",
     "start",
@@ -74,6 +77,40 @@ def count_now(labels: Iterable[str], *, reverse: bool = False) -> None:
     counting.count_exactly(chosen_tables(labels), reverse=reverse)
 
 
+# -- The look at the values ------------------------------------------------------------------------
+
+
+def request_data_check(
+    labels: Iterable[str] | None, operator: str, *, reverse: bool = False
+) -> None:
+    """Ask a worker to look at the source's values, unless one is at it already."""
+    chosen = {table.label for table in chosen_tables(labels)}
+    if any(chosen <= set(check.labels) for check in datachecks.pending(reverse=reverse)):
+        return
+    check = _new_data_check(chosen, operator, reverse=reverse)
+    transaction.on_commit(lambda: tasks.execute_data_check(check.pk))
+
+
+def pending_data_check(*, reverse: bool = False) -> DataCheck | None:
+    """The look at the values that a worker has not finished yet, if any."""
+    return datachecks.pending(reverse=reverse).first()
+
+
+def check_data_now(
+    labels: Iterable[str] | None, operator: str, *, reverse: bool = False
+) -> DataCheck:
+    """Look at the source's values in this process."""
+    chosen = {table.label for table in chosen_tables(labels)}
+    check = _new_data_check(chosen, operator, reverse=reverse)
+    execution.look_at_values(check.pk)
+    check.refresh_from_db()
+    return check
+
+
+def _new_data_check(labels: set[str], operator: str, *, reverse: bool) -> DataCheck:
+    return DataCheck.objects.create(labels=sorted(labels), operator=operator, reverse=reverse)
+
+
 # -- Runs -----------------------------------------------------------------------------------------
 
 
@@ -85,10 +122,17 @@ def start(
     *,
     reverse: bool = False,
     reject_limit: int = 0,
+    transforms: Iterable[str] = (),
 ) -> Run:
     """Queue a run for the worker: all of what was shown and confirmed, or nothing."""
     run = prepare_run(
-        labels, typed_name, fingerprint, operator, reverse=reverse, reject_limit=reject_limit
+        labels,
+        typed_name,
+        fingerprint,
+        operator,
+        reverse=reverse,
+        reject_limit=reject_limit,
+        transforms=transforms,
     )
     transaction.on_commit(lambda: tasks.execute_run(run.pk))
     return run
@@ -102,10 +146,11 @@ def prepare_run(
     *,
     reverse: bool = False,
     reject_limit: int = 0,
+    transforms: Iterable[str] = (),
 ) -> Run:
     """Record a confirmed run as queued, after checking the confirmation once more."""
-    current = make_plan(labels, reverse=reverse)
-    confirmed(current, typed_name, fingerprint)
+    current = make_plan(labels, reverse=reverse, transforms=transforms)
+    confirmed(current, typed_name, fingerprint, reject_limit)
     execution.recover(current.dest.identity, SILENCE)
     try:
         with transaction.atomic():
@@ -118,12 +163,12 @@ def prepare_run(
         ) from None
 
 
-def confirmed(current: Plan, typed_name: str, fingerprint: str) -> None:
+def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: int) -> None:
     """Refuse what the operator has not been shown, or has not confirmed."""
-    if current.blockers:
+    if blockers := current.blockers_beyond(reject_limit):
         raise Refused(
             "Preflight has found what would make the run fail: "
-            + " ".join(f"{found.message} {found.remedy}" for found in current.blockers)
+            + " ".join(str(found) for found in blockers)
         )
     if typed_name != current.dest.name:
         raise Refused(
@@ -132,6 +177,8 @@ def confirmed(current: Plan, typed_name: str, fingerprint: str) -> None:
         )
     if current.counting:
         raise Refused("The rows are still being counted. Wait for the counts and confirm again.")
+    if current.checking:
+        raise Refused("The values have not been looked at yet. Wait for that and confirm again.")
     if fingerprint != current.fingerprint:
         raise Refused(
             "Something has changed since the confirmation was shown: the databases, the tables or "
@@ -149,6 +196,7 @@ def record(current: Plan, operator: str, reject_limit: int) -> Run:
         active_dest=current.dest.identity,
         fingerprint=current.fingerprint,
         reject_limit=reject_limit,
+        transforms=list(current.transforms),
     )
     TableCopy.objects.bulk_create(
         TableCopy(
@@ -172,7 +220,9 @@ def record(current: Plan, operator: str, reject_limit: int) -> Run:
 
 
 def cancel(run: Run, operator: str) -> None:
-    """Ask a run to stop; one that no worker has taken yet is cancelled at once."""
+    """Ask a run to stop; one that no worker has taken yet, or whose worker died, ends at once."""
+    if run.active_dest and execution.recover(run.active_dest, SILENCE):
+        return
     now = timezone.now()
     if move(
         run.pk, Run.Status.CANCELLED, who=operator, finished_at=now, only_from=Run.Status.QUEUED

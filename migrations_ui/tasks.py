@@ -29,3 +29,9 @@ def execute_audit(audit_id: int) -> None:
 def retry_rejected_rows(run_id: int) -> None:
     """Try the rejected rows of a run again."""
     retrying.retry(run_id)
+
+
+@db_task()
+def execute_data_check(check_id: int) -> None:
+    """Look at the source's values."""
+    execution.look_at_values(check_id)

@@ -33,7 +33,8 @@ def copy_table(
     rejects = rejects or Rejects()
     pipe = Pipe(AHEAD)
     thread = reading(
-        lambda write: source.read(layout.source_name, layout.source_columns, write), pipe
+        lambda write: source.read(layout.source_name, layout.source_columns, write, layout.filters),
+        pipe,
     )
     read = written = 0
     try:

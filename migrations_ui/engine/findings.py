@@ -17,7 +17,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`rows` is None where rows are not what it is about."""
+    """`rows` is None where rows are not what it is about.
+
+    `refused` says that the destination refuses these rows one by one: they can be set aside.
+    `transforms` are the declared transforms that overcome it.
+    """
 
     code: str
     severity: Severity
@@ -28,6 +32,14 @@ class Finding:
     column: str = ""
     rows: int | None = None
     sample_keys: tuple[str, ...] = ()
+    refused: bool = False
+    transforms: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = ".".join(part for part in (self.label, self.column) if part)
+        return (
+            f"{where}: {self.message} {self.remedy}" if where else f"{self.message} {self.remedy}"
+        )
 
 
 def status(findings: Iterable[Finding]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db.models import Field
 
 from migrations_ui.engine.catalog import Table, shortened
-from migrations_ui.engine.databases.base import Column, Database, TypedColumn
+from migrations_ui.engine.databases.base import Column, Database, RowFilter, TypedColumn
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind, common_kind
 
@@ -23,6 +23,7 @@ class CopiedColumn:
     kind: Kind
     source: Column
     dest: Column
+    transform: str = ""  # declared by the operator
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class Layout:
     source_name: str
     dest_name: str
     columns: tuple[CopiedColumn, ...]
+    filters: tuple[RowFilter, ...] = ()  # rows that the operator declared to be left out
 
     @property
     def label(self) -> str:
@@ -40,7 +42,10 @@ class Layout:
 
     @property
     def source_columns(self) -> list[TypedColumn]:
-        return [TypedColumn(column.kind, column.source) for column in self.columns]
+        return [
+            TypedColumn(column.kind, column.source, column.transform, column.dest.precision or 0)
+            for column in self.columns
+        ]
 
     @property
     def dest_columns(self) -> list[TypedColumn]:

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
-from migrations_ui.decorators import look
+from migrations_ui.decorators import copy, look, may
+from migrations_ui.models import DataCheck
+from migrations_ui.services import Refused
 from migrations_ui.site import site
 
 
 @look
 @require_safe
 def preflight(request: HttpRequest) -> HttpResponse:
+    """Servers and schemas as they are now, and what the last look at the values found."""
     report = services.preflight(None)
+    newest = DataCheck.objects.filter(reverse=False).first()
     return site.page(
         request,
-        "cutover/preflight.html",
+        "cutover/preflight/page.html",
         "Preflight",
         report=report,
         severities=[
             (severity, [finding for finding in report.findings if finding.severity == severity])
             for severity in ("blocker", "warning", "info")
         ],
+        looking=services.pending_data_check(),
+        failed=newest if newest and newest.status == DataCheck.Status.FAILED else None,
+        may_copy=may(request, "copy_run"),
     )
+
+
+@look
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """The line that is polled while a worker looks at the values; then the page comes anew."""
+    if looking := services.pending_data_check():
+        return render(request, "cutover/preflight/looking.html", {"looking": looking})
+    return HttpResponse(headers={"HX-Refresh": "true"})
+
+
+@copy
+@require_POST
+def check(request: HttpRequest) -> HttpResponse:
+    """Ask a worker to look at the values of all tables."""
+    try:
+        services.request_data_check(None, request.user.get_username())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("preflight")

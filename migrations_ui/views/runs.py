@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
@@ -17,13 +19,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
 from migrations_ui.decorators import copy, look, may, wipe
-from migrations_ui.models import Run, TableCopy
+from migrations_ui.models import RejectedRow, Run, TableCopy
 from migrations_ui.services import Plan, Refused, RunProgress
 from migrations_ui.site import site
-from migrations_ui.views.tables import SELECTION, count_error
+from migrations_ui.views import rejected
+from migrations_ui.views.rejected import Rejection
+from migrations_ui.views.tables import REJECT_LIMIT, SELECTION, count_error, look_error
 
 PER_PAGE = 25
 PATIENCE = 10  # seconds in the queue before the page says that no worker has taken the run
+MOST_REJECTED = 100_000  # more are no exceptions, and the worker holds them in memory
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Aftermath:
     """What a run that did not succeed has left in the destination."""
 
     copied: list[TableCopy]
+    partly: list[TableCopy]  # but for the rows that were set aside
     wiped: list[TableCopy]
     untouched: list[TableCopy]
 
@@ -38,7 +44,12 @@ class Aftermath:
     def of(cls, tables: Sequence[TableCopy]) -> Aftermath:
         done = [table for table in tables if table.status == TableCopy.Status.DONE]
         rest = [table for table in tables if table.status != TableCopy.Status.DONE]
-        return cls(done, [t for t in rest if t.wiped], [t for t in rest if not t.wiped])
+        return cls(
+            copied=[table for table in done if not table.rejected_rows],
+            partly=[table for table in done if table.rejected_rows],
+            wiped=[table for table in rest if table.wiped],
+            untouched=[table for table in rest if not table.wiped],
+        )
 
 
 @look
@@ -46,7 +57,9 @@ class Aftermath:
 def runs(request: HttpRequest) -> HttpResponse:
     """The history, newest first."""
     history = Run.objects.order_by("-id").annotate(
-        table_count=Count("tables"), rows=Sum("tables__copied_rows")
+        table_count=Count("tables"),
+        rows=Sum("tables__copied_rows"),
+        rejected_rows=Sum("tables__rejected_rows"),
     )
     page = Paginator(history.defer("traceback"), PER_PAGE).get_page(request.GET.get("page"))
     return site.page(request, "cutover/runs.html", "Runs", page=page)
@@ -63,8 +76,7 @@ def new(request: HttpRequest) -> HttpResponse:
         request,
         "cutover/confirm/page.html",
         "Confirm the wipe and the copy",
-        plan=plan,
-        count_error=count_error(),
+        **_confirmation(request, plan),
     )
 
 
@@ -75,8 +87,7 @@ def new_live(request: HttpRequest) -> HttpResponse:
     plan = _plan(request)
     if plan is None:
         return HttpResponse(headers={"HX-Redirect": reverse("tables")})
-    context = {"plan": plan, "count_error": count_error()}
-    return render(request, "cutover/confirm/live.html", context)
+    return render(request, "cutover/confirm/live.html", _confirmation(request, plan))
 
 
 @wipe
@@ -86,11 +97,16 @@ def start(request: HttpRequest) -> HttpResponse:
     typed_name = request.POST.get("name", "").strip()
     fingerprint = request.POST.get("fingerprint", "")
     try:
-        run = services.start(labels, typed_name, fingerprint, request.user.get_username())
+        # Kept, so that a name typed wrong doesn't reset it unseen.
+        limit = request.session[REJECT_LIMIT] = _reject_limit(request)
+        run = services.start(
+            labels, typed_name, fingerprint, request.user.get_username(), reject_limit=limit
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("run_new")
     request.session.pop(SELECTION, None)
+    request.session.pop(REJECT_LIMIT, None)
     return redirect(run)
 
 
@@ -126,6 +142,29 @@ def _run(pk: int) -> Run:
     return get_object_or_404(Run.objects.prefetch_related("tables"), pk=pk)
 
 
+def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
+    return {
+        "plan": plan,
+        "hopeless": plan.blockers_beyond(MOST_REJECTED),
+        "count_error": count_error(),
+        "look_error": look_error(),
+        "reject_limit": request.session.get(REJECT_LIMIT, 0),
+        "most_rejected": MOST_REJECTED,
+    }
+
+
+def _reject_limit(request: HttpRequest) -> int:
+    """How many refused rows to set aside; none where the field was left empty."""
+    field = forms.IntegerField(required=False, min_value=0, max_value=MOST_REJECTED)
+    try:
+        return int(field.clean(request.POST.get(REJECT_LIMIT, "")) or 0)
+    except ValidationError:
+        raise Refused(
+            f"How many rows to set aside is a number from 0 to {MOST_REJECTED:,}. "
+            "Nothing was wiped."
+        ) from None
+
+
 def _plan(request: HttpRequest) -> Plan | None:
     """The plan for the session's selection; None, with a message, where there can't be one."""
     try:
@@ -139,6 +178,9 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the run's fragment shows, in a number of queries that no number of tables changes."""
     tables = list(run.tables.all())
     progress = services.run_progress(run)
+    events = list(run.events.order_by("-id"))
+    audits = list(run.audits.order_by("-id"))
+    rejection = Rejection.of(run, events[0] if events else None)
     return {
         "run": run,
         "heading": _heading(run, progress),
@@ -148,11 +190,21 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "aftermath": Aftermath.of(tables),
         "failed_tables": [table for table in tables if table.error],
         "missing_constraints": run.dropped_constraints.filter(restored_at=None),
-        "events": run.events.order_by("-id"),
-        "audit": run.audits.first(),
+        "events": events,
+        "audit": audits[0] if audits else None,
+        "earlier_audits": audits[1:],
+        "rejection": rejection,
+        "rejected": _rejected(run, rejection),
         "nobody_came": (timezone.now() - run.created_at).total_seconds() > PATIENCE,
         "may_copy": may(request, "copy_run"),
     }
+
+
+def _rejected(run: Run, rejection: Rejection) -> list[RejectedRow]:
+    """The first rejected rows; none while the run is polled each second."""
+    return (
+        list(rejected.rows(run)[: rejected.SHOWN]) if rejection.total and not run.is_active else []
+    )
 
 
 def _heading(run: Run, progress: RunProgress) -> str:

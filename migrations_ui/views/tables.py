@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
 from migrations_ui.decorators import copy, look, may
-from migrations_ui.models import CountRequest
+from migrations_ui.models import CountRequest, DataCheck
 from migrations_ui.services import Refused, TableRow, TablesPage
 from migrations_ui.site import site
 
 SELECTION = "selection"  # the session's key for the labels that were selected
+REJECT_LIMIT = "reject_limit"  # and for what was last typed on the confirmation of these
 
 
 @look
@@ -43,7 +44,10 @@ def live(request: HttpRequest) -> HttpResponse:
 def count(request: HttpRequest) -> HttpResponse:
     """Ask the worker for exact counts, of the tables given or of all."""
     try:
-        services.request_counts(request.POST.getlist("count") or None)
+        labels = request.POST.getlist("count")
+        services.request_counts(labels or None)
+        if labels:  # from the confirmation, which needs both
+            services.request_data_check(labels, request.user.get_username())
     except Refused as refusal:
         messages.error(request, str(refusal))
     if getattr(request, "htmx", False):
@@ -61,8 +65,10 @@ def select(request: HttpRequest) -> HttpResponse:
         messages.error(request, "Nothing is selected. Select at least one table.")
         return redirect("tables")
     request.session[SELECTION] = labels
+    request.session.pop(REJECT_LIMIT, None)
     try:
         services.request_counts(labels)
+        services.request_data_check(labels, request.user.get_username())
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("tables")
@@ -102,6 +108,12 @@ def _context(request: HttpRequest, page: TablesPage) -> dict[str, Any]:
 def count_error() -> str:
     """Why the latest count that was asked for has failed; "" if it has not."""
     latest = CountRequest.objects.first()
+    return latest.error if latest else ""
+
+
+def look_error() -> str:
+    """Why the latest look at the values has failed; "" if it has not."""
+    latest = DataCheck.objects.first()
     return latest.error if latest else ""
 
 

@@ -18,7 +18,7 @@ def test_people_are_told_which_databases_were_looked_at(registry: Site) -> None:
     lines = registry.manage("preflight").stdout.splitlines()
     assert "source.sqlite3 on" in lines[0]
     assert "dest.sqlite3 on" in lines[1]
-    assert lines[2] == "Nothing found."
+    assert lines[2] == "No blockers, no warnings."
 
 
 def test_a_destination_that_is_not_migrated_is_1_and_says_what_to_do(

@@ -58,9 +58,15 @@ def endpoint(url: str) -> dict[str, Any]:
     return access.endpoint(dict(dj_database_url.parse(url)))
 
 
-def confirm(labels: list[str], *, reverse: bool = False) -> services.Plan:
-    """What the confirmation page shows after the worker has counted."""
+def count(labels: list[str], *, reverse: bool = False) -> None:
+    """What the worker does before a confirmation."""
     services.count_now(labels, reverse=reverse)
+    services.check_data_now(labels, "alice", reverse=reverse)
+
+
+def confirm(labels: list[str], *, reverse: bool = False) -> services.Plan:
+    """What the confirmation page shows after the worker has counted and looked at the values."""
+    count(labels, reverse=reverse)
     return services.plan(labels, reverse=reverse)
 
 

@@ -25,6 +25,7 @@ import json
 from migrations_ui import services
 labels = {labels!r}
 services.count_now(labels)
+services.check_data_now(labels, "alice")
 plan = services.plan(labels)
 try:
     run = services.start(labels, plan.dest.name, plan.fingerprint, "alice")

@@ -18,7 +18,7 @@ from migrations_ui import services
 from migrations_ui.models import Event, Run, TableCopy
 from migrations_ui.services import Refused
 from migrations_ui.states import move
-from tests.services.conftest import GROUPS, STALE, Postgres, Shop, confirm, endpoint, start
+from tests.services.conftest import GROUPS, STALE, Postgres, Shop, confirm, count, endpoint, start
 
 GROUP = ["auth.Group"]
 
@@ -74,14 +74,14 @@ def test_no_name_at_all_is_refused(shop: Shop) -> None:
 def test_the_confirmation_is_stale_once_the_destination_was_counted_anew(shop: Shop) -> None:
     plan = confirm(GROUP)
     shop.execute("dest", "INSERT INTO auth_group (name) VALUES ('of somebody else')")
-    services.count_now(GROUP)
+    count(GROUP)
     with nothing_touched(shop), pytest.raises(Refused, match="changed since the confirmation"):
         try_start(plan)
 
 
 def test_the_confirmation_holds_for_its_tables_only(shop: Shop) -> None:
     plan = confirm(GROUP)
-    services.count_now(["auth.Permission"])
+    count(["auth.Group", "auth.Permission"])
     for labels in (["auth.Group", "auth.Permission"], ["auth.Permission"]):
         with nothing_touched(shop), pytest.raises(Refused, match="changed since the confirmation"):
             try_start(plan, labels)
@@ -97,12 +97,13 @@ def test_the_confirmation_holds_for_its_databases_only(
     (folder := tmp_path / "elsewhere").mkdir()
     copy(path, other := folder / path.name)
     settings.ENDPOINTS = settings.ENDPOINTS | {side: endpoint(f"sqlite:///{other}")}
-    services.count_now(GROUP)
+    count(GROUP)
     with nothing_touched(shop), pytest.raises(Refused, match="changed since the confirmation"):
         try_start(plan)
 
 
 def test_a_confirmation_of_one_direction_is_none_of_the_other(shop: Shop) -> None:
+    confirm(GROUP)
     plan = confirm(GROUP, reverse=True)
     assert plan.dest.name == "old.sqlite3"
     with nothing_touched(shop), pytest.raises(Refused, match="changed since the confirmation"):
@@ -112,7 +113,7 @@ def test_a_confirmation_of_one_direction_is_none_of_the_other(shop: Shop) -> Non
 def test_a_source_that_is_still_in_use_does_not_make_the_confirmation_stale(shop: Shop) -> None:
     plan = confirm(GROUP)
     shop.execute("source", "INSERT INTO auth_group (name) VALUES ('new')")
-    services.count_now(GROUP)
+    count(GROUP)
     assert try_start(plan).status == "queued"
 
 
@@ -249,7 +250,7 @@ def test_a_destination_that_is_not_migrated_blocks_the_run(shop: Shop) -> None:
 def test_a_database_is_never_copied_onto_itself(shop: Shop, settings: Settings) -> None:
     os.link(shop.source, alias := shop.dest.with_name("alias.sqlite3"))
     settings.ENDPOINTS = settings.ENDPOINTS | {"dest": endpoint(f"sqlite:///{alias}")}
-    services.count_now(GROUP)
+    count(GROUP)
     plan = services.plan(GROUP)
     with nothing_touched(shop), pytest.raises(Refused, match="same physical database"):
         try_start(plan)

@@ -15,7 +15,7 @@ from migrations_ui import counting, services
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.services import Refused, TableRow
-from tests.services.conftest import GROUPS, STALE, Shop, endpoint
+from tests.services.conftest import GROUPS, STALE, Shop, confirm, endpoint
 
 GROUP = ["auth.Group"]
 
@@ -111,7 +111,7 @@ def test_an_answered_request_may_be_made_again(shop: Shop) -> None:
 
 
 def test_a_request_whose_worker_died_holds_nothing_up_for_good(shop: Shop) -> None:
-    services.count_now(GROUP)
+    confirm(GROUP)
     services.request_counts(GROUP)
     assert services.plan(GROUP).counting
     CountRequest.objects.update(requested_at=timezone.now() - timedelta(minutes=11))

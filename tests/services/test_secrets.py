@@ -95,8 +95,9 @@ def test_sql_that_fails_makes_no_password_known(
     shop: Shop, postgres: Postgres, admin_client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     password = password_of(postgres.url)
+    refused = start("auth.Group")
     shop.execute("source", f"UPDATE auth_group SET name = '{'x' * 200}' WHERE id = 3")
-    refused = ended(start("auth.Group"))
+    ended(refused)
     shop.execute("source", "UPDATE auth_group SET name = 'short' WHERE id = 3")
     run = start("auth.Group")
     postgres.execute(

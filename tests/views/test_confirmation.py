@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from migrations_ui import services
-from migrations_ui.models import CountRequest, Run
+from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.models import CountRequest, DataCheck, Run
 from tests.views.conftest import GROUPS, Files
 
 Text = Callable[[Any], str]
@@ -27,6 +29,7 @@ def counted(operator: Client, files: Files) -> Client:
     """Alice, after the worker has counted; the destination has one row to lose."""
     files.execute("dest", "INSERT INTO auth_group (name) VALUES ('old')")
     services.count_now(["auth.Group"])
+    services.check_data_now(["auth.Group"], "alice")
     CountRequest.objects.update(finished_at=CountRequest.objects.get().requested_at)
     return operator
 
@@ -59,7 +62,48 @@ def test_a_count_that_failed_is_said(operator: Client, text: Text) -> None:
     page = text(operator.get("/runs/new/"))
 
     assert "The last count failed: It hung up." in page
-    assert "Ask again for the counts</button>" in page
+    assert "Ask again</button>" in page
+
+
+def test_a_look_at_the_values_that_failed_is_said(operator: Client, text: Text) -> None:
+    services.count_now(["auth.Group"])
+    CountRequest.objects.update(finished_at=timezone.now())
+    DataCheck.objects.update(status="failed", finished_at=timezone.now(), error="It hung up.")
+
+    page = text(operator.get("/runs/new/"))
+
+    assert "The last look at the values failed: It hung up." in page
+    assert 'action="/runs/start/"' not in page
+
+
+def test_rows_that_would_be_refused_are_to_be_mended_or_set_aside(
+    counted: Client, files: Files, text: Text
+) -> None:
+    finding = Finding(
+        code="text-too-long",
+        severity=Severity.BLOCKER,
+        message="2 values are longer than the column.",
+        remedy="Shorten them.",
+        label="auth.Group",
+        column="name",
+        rows=2,
+        sample_keys=("1", "2"),
+        refused=True,
+    )
+    DataCheck.objects.update(findings=[asdict(finding)])
+
+    page = text(counted.get("/runs/new/"))
+    assert "The destination would refuse 2 rows of the source." in page
+    assert "At least 2 here." in page
+    assert "disabled" not in page.partition('id="confirm"')[2]
+
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted)}
+    refusal = text(counted.post("/runs/start/", form | {"reject_limit": "1"}, follow=True))
+    assert "auth.Group.name: 2 values are longer" in refusal
+    assert not Run.objects.exists()
+
+    counted.post("/runs/start/", form | {"reject_limit": "2"})
+    assert Run.objects.get().reject_limit == 2
 
 
 def test_the_poll_ends_with_the_form(counted: Client, text: Text) -> None:
@@ -143,6 +187,48 @@ def test_blockers_disable_the_button_and_say_what_to_do(
     assert "This can’t start" in page
     assert "What to do:" in page
     assert 'class="button deletelink" disabled' in page
+
+
+@pytest.mark.parametrize(("typed", "limit"), [("", 0), ("0", 0), ("25", 25), ("100000", 100_000)])
+def test_the_number_of_rows_to_set_aside_goes_with_the_run(
+    counted: Client, typed: str, limit: int
+) -> None:
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted), "reject_limit": typed}
+
+    counted.post("/runs/start/", form)
+
+    assert Run.objects.get().reject_limit == limit
+
+
+def test_no_row_is_set_aside_unless_asked_for(counted: Client, text: Text) -> None:
+    page = text(counted.get("/runs/new/"))
+
+    assert "Set aside up to <input" in page
+    assert 'name="reject_limit" class="reject-limit" value="0" min="0" max="100000"' in page
+
+
+@pytest.mark.parametrize("typed", ["-1", "100001", "9" * 40, "many", "1.5", "1e3", "<b>", "\x00"])
+def test_a_number_of_rows_to_set_aside_that_is_none_is_refused(
+    counted: Client, text: Text, typed: str
+) -> None:
+    form = {"name": "shop.sqlite3", "fingerprint": fingerprint(counted), "reject_limit": typed}
+
+    response = counted.post("/runs/start/", form, follow=True)
+
+    assert response.redirect_chain[-1][0] == "/runs/new/"
+    assert "How many rows to set aside is a number from 0 to 100,000." in text(response)
+    assert not Run.objects.exists()
+
+
+def test_a_name_typed_wrong_keeps_the_number_of_rows_to_set_aside(
+    counted: Client, text: Text
+) -> None:
+    form = {"name": "shop", "fingerprint": fingerprint(counted), "reject_limit": "2500"}
+
+    assert 'value="2500"' in text(counted.post("/runs/start/", form, follow=True))
+
+    counted.post("/runs/select/", {"label": ["auth.Group"]})
+    assert 'value="2500"' not in text(counted.get("/runs/new/"))
 
 
 def test_a_second_run_on_the_same_destination_is_refused(counted: Client, text: Text) -> None:

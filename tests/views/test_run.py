@@ -220,5 +220,5 @@ def test_the_number_of_tables_does_not_change_the_number_of_queries(
     run = make_run("running", tables=tables)
     operator.get(f"/runs/{run.pk}/live/")
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         operator.get(f"/runs/{run.pk}/live/")

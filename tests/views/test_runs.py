@@ -33,6 +33,19 @@ def test_the_newest_run_comes_first(
     assert "shop_mysql" in page
 
 
+def test_a_run_with_rejected_rows_says_so_in_the_history(
+    viewer: Client, make_run: Callable[..., Run], text: Text
+) -> None:
+    run = make_run("incomplete")
+    run.tables.update(rejected_rows=2)
+
+    page = text(viewer.get("/runs/"))
+
+    assert '<span class="status status-incomplete">incomplete</span>' in page
+    assert '<span class="rejected">6 rejected</span>' in page
+    assert "succeeded" not in page
+
+
 def test_the_history_is_shown_in_pages(
     viewer: Client,
     make_run: Callable[..., Run],

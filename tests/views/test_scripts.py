@@ -48,6 +48,7 @@ def expect(page: Page, selector: str, text: str) -> None:
 
 def count_everything() -> None:
     services.count_now(table.label for table in services.host_tables())
+    services.check_data_now(None, "alice")
     CountRequest.objects.update(finished_at=timezone.now())
 
 

@@ -49,10 +49,31 @@ class Column:
 
 
 class TypedColumn(NamedTuple):
-    """A column of one side, and the kind in which its values cross."""
+    """A column of one side, the kind in which its values cross, and a declared transform.
+
+    `digits` is how many digits of a second the transform "truncate-microseconds" leaves.
+    """
 
     kind: Kind
     column: Column
+    transform: str = ""
+    digits: int = 6
+
+
+def kept(column: TypedColumn) -> tuple[int, str]:
+    """What "truncate-microseconds" leaves of a canonical text, and zeros for the rest."""
+    whole = len("HH:MM:SS") if column.kind is Kind.TIME else len("YYYY-MM-DD HH:MM:SS")
+    if not column.digits:
+        return whole, ".000000"
+    return whole + 1 + column.digits, "0" * (6 - column.digits)
+
+
+class RowFilter(NamedTuple):
+    """Leaves out rows whose columns have no match in the parent; a NULL needs none."""
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -212,9 +233,23 @@ class Database(ABC):
     def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
         """For each of the tables that hands out its keys: the column and the next key."""
 
-    def count(self, table: str) -> int:
-        """The exact number of rows."""
-        return int(self.query(f"SELECT COUNT(*) FROM {self.quote(table)}")[0][0])
+    def count(self, table: str, filters: Sequence[RowFilter] = ()) -> int:
+        """The exact number of rows that the filters leave."""
+        where = self.where(table, filters)
+        return int(self.query(f"SELECT COUNT(*) FROM {self.quote(table)}{where}")[0][0])
+
+    def where(self, table: str, filters: Sequence[RowFilter]) -> str:
+        """SQL for the rows that the filters leave."""
+        conditions = [self._has_parent(table, found) for found in filters]
+        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+    def _has_parent(self, table: str, found: RowFilter) -> str:
+        columns = [f"{self.quote(table)}.{self.quote(name)}" for name in found.columns]
+        parents = [f"p.{self.quote(name)}" for name in found.parent_columns]
+        missing = " OR ".join(f"{name} IS NULL" for name in columns)
+        match = " AND ".join(f"{p} = {c}" for p, c in zip(parents, columns, strict=True))
+        parent = self.quote(found.parent)
+        return f"({missing} OR EXISTS (SELECT 1 FROM {parent} p WHERE {match}))"
 
     def max_key(self, table: str, column: str) -> int | None:
         """The largest key; None for an empty table."""
@@ -268,8 +303,14 @@ class Database(ABC):
     # -- Rows -------------------------------------------------------------------------------------
 
     @abstractmethod
-    def read(self, table: str, columns: Sequence[TypedColumn], write: Write) -> None:
-        """Write all rows of the table as canonical rows, in blocks of whole rows."""
+    def read(
+        self,
+        table: str,
+        columns: Sequence[TypedColumn],
+        write: Write,
+        filters: Sequence[RowFilter] = (),
+    ) -> None:
+        """Write the table's rows as canonical rows, transformed, in blocks of whole rows."""
 
     @abstractmethod
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:

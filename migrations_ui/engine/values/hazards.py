@@ -212,6 +212,17 @@ WORDS: dict[str, Words] = {
         "Mend them in the source.",
         ("skip-orphans",),
     ),
+    "parent-not-copied": Words(
+        "lead nowhere: {columns} has no match in the destination's {parent}, which is not copied",
+        "The destination's foreign key would not hold, and the run would fail at its end",
+        "Copy {parent} as well.",
+    ),
+    "child-left-behind": Words(
+        "are in the destination's {table}, which is not copied, and lead to rows of {parent} that "
+        "the source has not",
+        "The destination's foreign key would not hold, and the run would fail at its end",
+        "Copy {table} as well, or empty it in the destination.",
+    ),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from migrations_ui.engine.databases.base import Database, ForeignKey
@@ -11,7 +12,7 @@ from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
 from migrations_ui.engine.values.hazards import Hazard
-from migrations_ui.engine.values.readers import Reader
+from migrations_ui.engine.values.readers import Reader, reader
 from migrations_ui.engine.values.scan import SAMPLES, Scan, finding
 from migrations_ui.engine.values.targets import Target
 
@@ -53,16 +54,17 @@ class References:
         }
 
     def check(self, layout: Layout) -> Iterator[Finding]:
-        """The orphans in one table, a finding for each foreign key."""
+        """The orphans in one table and those that it leaves, a finding for each foreign key."""
+        name = layout.dest_name.lower()
         for key in self.keys:
-            if key.table.lower() != layout.dest_name.lower():
-                continue
-            if not (children := copied(layout, key.columns)):
-                continue
-            if parent := self.layouts.get(key.parent.lower()):
-                yield from self.in_source(layout, parent, key, children)
-            else:
-                yield from self.in_dest(layout, key, children)
+            parent = self.layouts.get(key.parent.lower())
+            if key.table.lower() == name and (children := copied(layout, key.columns)):
+                if parent:
+                    yield from self.in_source(layout, parent, key, children)
+                else:
+                    yield from self.not_in_dest(layout, key, children)
+            elif key.parent.lower() == name and key.table.lower() not in self.layouts:
+                yield from self.left_behind(layout, key)
 
     def in_source(
         self, layout: Layout, parent: Layout, key: ForeignKey, children: Columns
@@ -122,45 +124,44 @@ class References:
             ]
         return " AND ".join(equal)
 
-    def in_dest(self, layout: Layout, key: ForeignKey, children: Columns) -> Iterator[Finding]:
+    def not_in_dest(self, layout: Layout, key: ForeignKey, children: Columns) -> Iterator[Finding]:
         """The parent is not copied: look for it in the destination."""
         if len(children) != 1:
             return
-        source, dest = self.reader.database, self.target.database
-        child = children[0]
-        name, table = source.quote(child.source.name), source.quote(layout.source_name)
-        sql = f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL"
-        values = [value for (value,) in source.query(sql)]
-        absent = [
-            value
-            for start in range(0, len(values), AT_ONCE)
-            for value in missing(values[start : start + AT_ONCE], dest, key)
-        ]
-        if absent:
-            yield self.absent(layout, key, child, absent)
-
-    def absent(
-        self, layout: Layout, key: ForeignKey, child: CopiedColumn, values: list[Any]
-    ) -> Finding:
-        """Rows whose parent the destination has not."""
-        source = self.reader.database
-        name, table = source.quote(child.source.name), source.quote(layout.source_name)
+        source, child = self.reader.database, children[0].source.name
+        values = self.reader.stream(distinct(source, layout.source_name, child))
+        absent = missing(values, self.target.database, key.parent, key.parent_columns[0])
+        if not absent:
+            return
         rows, keys = 0, list[str]()
         scan = Scan(layout, self.reader)
-        for start in range(0, len(values), AT_ONCE):
-            part = ", ".join(literal(value) for value in values[start : start + AT_ONCE])
-            rest = f"FROM {table} WHERE {name} IN ({part})"
-            rows += int(source.query(f"SELECT COUNT(*) {rest}")[0][0])
-            if len(keys) < SAMPLES:
-                keys += scan.keys(rest)
-        return finding(layout, self.hazard(key, ""), rows, tuple(keys[:SAMPLES]))
+        name = source.quote(child)
+        for part in parts(absent):
+            listed = ", ".join(literal(source, value) for value in part)
+            there = f"{scan.table} WHERE {name} IN ({listed})"
+            rows += int(source.query(f"SELECT COUNT(*) FROM {there}")[0][0])
+            keys += scan.keys(f"FROM {there}") if len(keys) < SAMPLES else ()
+        hazard = self.hazard(key, "", "parent-not-copied")
+        yield finding(layout, hazard, rows, tuple(keys[:SAMPLES]))
 
-    def hazard(self, key: ForeignKey, predicate: str) -> Hazard:
+    def left_behind(self, layout: Layout, key: ForeignKey) -> Iterator[Finding]:
+        """The child is not copied, and stays as it is in the destination."""
+        parents = copied(layout, key.parent_columns)
+        if len(parents) != 1:
+            return
+        dest, child = self.target.database, key.columns[0]
+        values = reader(dest).stream(distinct(dest, key.table, child))
+        parent = parents[0].source.name
+        if absent := missing(values, self.reader.database, layout.source_name, parent):
+            hazard = self.hazard(key, "", "child-left-behind")
+            samples = tuple(str(value) for value in absent[:SAMPLES])
+            yield finding(layout, hazard, len(absent), samples)
+
+    def hazard(self, key: ForeignKey, predicate: str, code: str = "orphans") -> Hazard:
         columns = ", ".join(key.columns)
         parent = f"{key.parent}.{', '.join(key.parent_columns)}"
-        return Hazard(
-            "orphans", columns, predicate, None, (("columns", columns), ("parent", parent))
-        )
+        facts = (("columns", columns), ("parent", parent), ("table", key.table))
+        return Hazard(code, columns, predicate, None, facts)
 
 
 def copied(layout: Layout, names: Sequence[str]) -> Columns:
@@ -174,13 +175,31 @@ def present(quote: Any, names: Sequence[str], table: str) -> str:
     return " AND ".join(f"{table}.{quote(name)} IS NOT NULL" for name in names)
 
 
-def missing(values: list[Any], dest: Database, key: ForeignKey) -> list[Any]:
-    """Those of the values that the destination's parent has not."""
-    column, parent = dest.quote(key.parent_columns[0]), dest.quote(key.parent)
-    listed = ", ".join(literal(value) for value in values)
-    found = dest.query(f"SELECT {column} FROM {parent} WHERE {column} IN ({listed})")
-    there = {plain(value) for (value,) in found}
-    return [value for value in values if plain(value) not in there]
+def distinct(database: Database, table: str, column: str) -> str:
+    """The query for the different values of a column."""
+    name = database.quote(column)
+    return f"SELECT DISTINCT {name} FROM {database.quote(table)} WHERE {name} IS NOT NULL"
+
+
+def missing(
+    values: Iterable[tuple[Any, ...]], database: Database, table: str, column: str
+) -> list[Any]:
+    """Those of the values that the other database's table has not."""
+    name = database.quote(column)
+    absent = []
+    for part in parts(value for (value,) in values):
+        listed = ", ".join(literal(database, value) for value in part)
+        sql = f"SELECT {name} FROM {database.quote(table)} WHERE {name} IN ({listed})"
+        there = {plain(value) for (value,) in database.query(sql)}
+        absent += [value for value in part if plain(value) not in there]
+    return absent
+
+
+def parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The values, so many at a time."""
+    remaining = iter(values)
+    while part := list(islice(remaining, AT_ONCE)):
+        yield part
 
 
 def plain(value: object) -> str:
@@ -188,6 +207,9 @@ def plain(value: object) -> str:
     return str(value).replace("-", "").lower()
 
 
-def literal(value: object) -> str:
+def literal(database: Database, value: object) -> str:
     """A key in SQL."""
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+    if isinstance(value, int):
+        return str(value)
+    text = str(value).replace("'", "''")
+    return "'" + (text.replace("\\", "\\\\") if database.vendor == "mysql" else text) + "'"

@@ -73,7 +73,7 @@ def finding(layout: Layout, hazard: Hazard, rows: int, keys: tuple[str, ...]) ->
         rows=rows,
         sample_keys=keys,
         message=message,
-        remedy=words.remedy + transforms(layout, hazard.column, names),
+        remedy=words.remedy.format(**facts) + transforms(layout, hazard.column, names),
         refused=words.happens == REFUSED,
         transforms=names,
     )
@@ -81,7 +81,7 @@ def finding(layout: Layout, hazard: Hazard, rows: int, keys: tuple[str, ...]) ->
 
 def possible(names: Sequence[str], layout: Layout, column: str) -> tuple[str, ...]:
     """The transforms that this column can have."""
-    takes_null = any(c.dest.nullable for c in layout.columns if c.source.name == column)
+    takes_null = any(c.dest.nullable for c in layout.columns if c.dest.name == column)
     return tuple(name for name in names if takes_null or name != "zero-date-null")
 
 

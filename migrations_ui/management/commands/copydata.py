@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from migrations_ui import services
 from migrations_ui.management import running
-from migrations_ui.management.base import USAGE, CutoverCommand, operator_name
+from migrations_ui.management.base import USAGE, CutoverCommand, operator_name, wrong_usage
 from migrations_ui.models import Audit, Run, TableCopy
 
 
@@ -41,17 +41,33 @@ class Command(CutoverCommand):
             metavar="N",
             help="set up to N refused rows aside instead of stopping at the first",
         )
+        parser.add_argument(
+            "--transform",
+            action="append",
+            default=[],
+            metavar="TABLE.COLUMN=NAME",
+            help="change the values of a column on the way, by "
+            "strip-nul, replace-nul, zero-date-null, truncate-microseconds or skip-orphans",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if bool(options["labels"]) == options["all"]:
             raise CommandError("Give either labels or --all.", returncode=USAGE)
         labels = self.chosen_labels(options["labels"], options["exclude"])
-        plan = services.plan(labels, reverse=options["reverse"])
+        make_plan = partial(
+            services.plan,
+            labels,
+            reverse=options["reverse"],
+            transforms=options["transform"],
+        )
+        with wrong_usage():
+            plan = make_plan()
         self.check_wipe(options["wipe"], plan)
-        if not plan.blockers:
-            services.count_now(labels, reverse=options["reverse"])
-            plan = services.plan(labels, reverse=options["reverse"])
+        if not plan.blockers_beyond(options["reject_limit"]):
+            services.count_now(labels, reverse=plan.reverse)
+            services.check_data_now(labels, operator_name(), reverse=plan.reverse)
+            plan = make_plan()
         run = services.prepare_run(
             labels,
             options["wipe"] or self.ask(plan),
@@ -59,6 +75,7 @@ class Command(CutoverCommand):
             operator_name(),
             reverse=plan.reverse,
             reject_limit=options["reject_limit"],
+            transforms=options["transform"],
         )
         running.execute(run, operator_name(), sys.stderr if sys.stderr.isatty() else None)
         self.report(run, as_json=options["json"])

@@ -7,8 +7,24 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from migrations_ui import services
-from migrations_ui.management.base import CutoverCommand
+from migrations_ui.management.base import CutoverCommand, operator_name
+
+
+# What a finding shows in JSON.
+CONTRACT = {
+    "code",
+    "severity",
+    "label",
+    "table",
+    "column",
+    "rows",
+    "sample_keys",
+    "message",
+    "remedy",
+}
 
 
 class Command(CutoverCommand):
@@ -20,9 +36,16 @@ class Command(CutoverCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = services.preflight(self.chosen_labels(options["labels"]))
+        labels = self.chosen_labels(options["labels"])
+        check = services.check_data_now(labels, operator_name())
+        report = services.preflight(labels)
+        if check.error:
+            raise CommandError(f"The values could not be looked at: {check.error}")
         if options["json"]:
-            findings = [asdict(finding) for finding in report.findings]
+            findings = [
+                {key: value for key, value in asdict(finding).items() if key in CONTRACT}
+                for finding in report.findings
+            ]
             self.write_json({"status": report.status, "findings": findings})
         else:
             self.show(report)
@@ -34,7 +57,7 @@ class Command(CutoverCommand):
             where = side.error or f"{side.product}, {side.name} on {side.host}"
             self.stdout.write(f"{word}: {where}")
         for finding in report.findings:
-            where = ".".join(filter(None, (finding.label, finding.column)))
-            prefix = f"{finding.severity.upper()} {where}".strip()
-            self.stdout.write(f"{prefix}: {finding.message} {finding.remedy}")
-        self.stdout.write({"ok": "Nothing found."}.get(report.status, report.status.capitalize()))
+            self.stdout.write(f"{finding.severity.upper()} {finding}")
+            if finding.sample_keys:
+                self.stdout.write(f"  for example, keys {', '.join(finding.sample_keys)}")
+        self.stdout.write({"ok": "No blockers, no warnings."}.get(report.status, report.status.capitalize()))

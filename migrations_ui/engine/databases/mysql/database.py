@@ -12,7 +12,14 @@ import MySQLdb.cursors
 
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import read_only as read_only_config
-from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
+from migrations_ui.engine.databases.base import (
+    Column,
+    ForeignKey,
+    KeySequence,
+    RowFilter,
+    Server,
+    TypedColumn,
+)
 from migrations_ui.engine.databases.mysql.columns import make_column
 from migrations_ui.engine.databases.mysql.rows import (
     CLIENT_ERRORS,
@@ -26,6 +33,7 @@ from migrations_ui.engine.databases.mysql.rows import (
     literal,
     load_targets,
     refusal,
+    transformed,
 )
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import ESCAPES, Kind
@@ -142,7 +150,8 @@ class Database(base.Database):
         for table, *facts in self._about_tables(
             "SELECT table_name, column_name, data_type, column_type, is_nullable = 'YES',"
             " extra, numeric_precision, numeric_scale, datetime_precision,"
-            " character_maximum_length, character_set_name, column_default IS NOT NULL,"
+            " character_maximum_length, character_set_name,"
+            " IFNULL(column_default, 'NULL') <> 'NULL',"
             " collation_name "
             "FROM information_schema.columns WHERE table_schema = DATABASE() "
             "AND table_name IN ({}) ORDER BY table_name, ordinal_position",
@@ -210,14 +219,21 @@ class Database(base.Database):
 
     # -- Rows -------------------------------------------------------------------------------------
 
-    def read(self, table: str, columns: Sequence[TypedColumn], write: base.Write) -> None:
+    def read(
+        self,
+        table: str,
+        columns: Sequence[TypedColumn],
+        write: base.Write,
+        filters: Sequence[RowFilter] = (),
+    ) -> None:
         packet = int(self.query("SELECT @@max_allowed_packet")[0][0])
         if packet < LEAST_PACKET:
             raise ServerError(
                 f"{self.label}: max_allowed_packet is {packet:,} bytes; set it to at least "
                 f"{LEAST_PACKET:,}, or the server drops values that it can't format."
             )
-        sql = f"SELECT {self.row_expression(columns)} FROM {self.quote(table)}"
+        where = self.where(table, filters)
+        sql = f"SELECT {self.row_expression(columns)} FROM {self.quote(table)}{where}"
         connection = self._connect(conv={}, use_unicode=False)
         with self.errors_of(sql):
             try:
@@ -233,7 +249,7 @@ class Database(base.Database):
 
         The first column is NULL exactly where the others are to be used.
         """
-        values = [self.expression(column) for column in columns]
+        values = [transformed(self.expression(column), column) for column in columns]
         names = [self.quote(column.column.name) for column in columns]
         escaped = [
             f"IFNULL({self.escaped(value) if is_text(column) else value}, '\\\\N')"
@@ -257,7 +273,7 @@ class Database(base.Database):
 
     def expression(self, column: TypedColumn) -> str:
         """SQL for the column's canonical text, not escaped."""
-        kind, facts = column
+        kind, facts = column.kind, column.column
         name = self.quote(facts.name)
         if kind is Kind.BINARY:
             return f"LOWER(HEX({name}))"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from migrations_ui.engine.databases.base import Column, TypedColumn
+from migrations_ui.engine.databases.base import Column, TypedColumn, kept
 from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.kinds import NULL, Kind, escape
 
@@ -18,10 +18,30 @@ LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob"
 # Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
 NOT_ABOUT_A_ROW = {1021, 1040, 1053, 1105, 1114, 1180, 1205, 1213, 1290, 1317, 1792, 1927, 1969}
 CLIENT_ERRORS = range(2000, 3000)
+# What takes the place of NUL: in a text, and in JSON's own words.
+REPLACEMENTS = {"strip-nul": (b"", b""), "replace-nul": (b"\xef\xbf\xbd", rb"\\ufffd")}
+# \u0000 after an even number of backslashes, which are kept: an odd one more escapes a backslash.
+JSON_NUL = rb"(?<!\\)((?:\\\\)*)\\u0000"
+JSON_KEPT = rb"\1"
 AT_ROW = re.compile(r" at row (\d+)$")
 
 
 FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
+
+
+def transformed(sql: str, column: TypedColumn) -> str:
+    """SQL for the column's text after its declared transform."""
+    replacement = REPLACEMENTS.get(column.transform)
+    if replacement is not None and column.kind is Kind.JSON:
+        return f"REGEXP_REPLACE({sql}, {literal(JSON_NUL)}, {literal(JSON_KEPT + replacement[1])})"
+    if replacement is not None:
+        return f"REPLACE(CAST({sql} AS BINARY), x'00', {literal(replacement[0])})"
+    if column.transform == "zero-date-null":
+        return f"IF(MONTH({sql}) = 0 OR DAYOFMONTH({sql}) = 0, NULL, {sql})"
+    if column.transform == "truncate-microseconds":
+        length, zeros = kept(column)
+        return f"CONCAT(LEFT({sql}, {length}), '{zeros}')"
+    return sql
 
 
 def is_text(column: TypedColumn) -> bool:
@@ -62,7 +82,7 @@ def formatted(row: tuple[bytes | None, ...]) -> bytes:
 def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str], list[str]]:
     """The column list of LOAD DATA, and its SET clause for values that need a function."""
     targets, settings = [], []
-    for index, (kind, column) in enumerate(columns):
+    for index, (kind, column, *_) in enumerate(columns):
         name = quote(column.name)
         if kind is Kind.BINARY:
             targets.append(f"@c{index}")

@@ -10,7 +10,15 @@ import psycopg2
 
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import read_only as read_only_config
-from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
+from migrations_ui.engine.databases.base import (
+    Column,
+    ForeignKey,
+    KeySequence,
+    RowFilter,
+    Server,
+    TypedColumn,
+    kept,
+)
 from migrations_ui.engine.databases.postgresql.columns import make_column
 from migrations_ui.engine.databases.postgresql.rows import (
     EXPRESSIONS,
@@ -228,9 +236,16 @@ class Database(base.Database):
 
     # -- Rows -------------------------------------------------------------------------------------
 
-    def read(self, table: str, columns: Sequence[TypedColumn], write: base.Write) -> None:
+    def read(
+        self,
+        table: str,
+        columns: Sequence[TypedColumn],
+        write: base.Write,
+        filters: Sequence[RowFilter] = (),
+    ) -> None:
         select = ", ".join(self.expression(column) for column in columns)
-        sql = f"COPY (SELECT {select} FROM {self.quote(table)}) TO STDOUT"
+        rows = f"{self.quote(table)}{self.where(table, filters)}"
+        sql = f"COPY (SELECT {select} FROM {rows}) TO STDOUT"
         sink = BlockWriter(write)
         with self.errors_of(sql):
             self.connection.cursor().copy_expert(sql, sink)
@@ -238,7 +253,11 @@ class Database(base.Database):
 
     def expression(self, column: TypedColumn) -> str:
         """SQL for the column's canonical text; COPY does the escaping."""
-        return EXPRESSIONS.get(column.kind, "{0}").format(self.quote(column.column.name))
+        sql = EXPRESSIONS.get(column.kind, "{0}").format(self.quote(column.column.name))
+        if column.transform == "truncate-microseconds":
+            length, zeros = kept(column)
+            return f"left({sql}, {length}) || '{zeros}'"
+        return sql
 
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
         names = self.quoted(column.column.name for column in columns)

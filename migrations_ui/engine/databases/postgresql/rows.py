@@ -86,7 +86,7 @@ def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
     refuse_cut_spaces(rows, columns)
     inputs = {
         index: INPUTS[kind]
-        for index, (kind, column) in enumerate(columns)
+        for index, (kind, column, *_) in enumerate(columns)
         if kind in INPUTS and column.storage is kind
     }
     if not inputs:
@@ -104,7 +104,7 @@ def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
 
 def refuse_cut_spaces(rows: bytes, columns: Sequence[TypedColumn]) -> None:
     """Trailing spaces beyond a column's length are the one thing that PostgreSQL silently cuts."""
-    lengths = {i: column.length for i, (_, column) in enumerate(columns) if column.length}
+    lengths = {i: column.length for i, (_, column, *_rest) in enumerate(columns) if column.length}
     if not lengths or not (b" \t" in rows or b" \n" in rows):
         return
     for number, line in enumerate(rows.split(b"\n")[:-1], start=1):

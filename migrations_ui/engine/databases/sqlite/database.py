@@ -10,7 +10,14 @@ from typing import Any
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.access import BUSY_TIMEOUT, existing_only
 from migrations_ui.engine.databases.access import read_only as read_only_config
-from migrations_ui.engine.databases.base import Column, ForeignKey, KeySequence, Server, TypedColumn
+from migrations_ui.engine.databases.base import (
+    Column,
+    ForeignKey,
+    KeySequence,
+    RowFilter,
+    Server,
+    TypedColumn,
+)
 from migrations_ui.engine.databases.sqlite.columns import make_column
 from migrations_ui.engine.databases.sqlite.loading import (
     Batch,
@@ -171,12 +178,19 @@ class Database(base.Database):
 
     # -- Rows -------------------------------------------------------------------------------------
 
-    def read(self, table: str, columns: Sequence[TypedColumn], write: base.Write) -> None:
+    def read(
+        self,
+        table: str,
+        columns: Sequence[TypedColumn],
+        write: base.Write,
+        filters: Sequence[RowFilter] = (),
+    ) -> None:
         pieces = [
             " || x'09' || ".join(expression(column, self.quote) for column in part)
             for part in slices(columns, COLUMNS_AT_ONCE)
         ]
-        sql = f"SELECT {', '.join(pieces)} FROM {self.quote(table)}"
+        where = self.where(table, filters)
+        sql = f"SELECT {', '.join(pieces)} FROM {self.quote(table)}{where}"
         connection = self._connect()
         connection.text_factory = bytes
         refused: list[RowRefused] = []
@@ -194,7 +208,7 @@ class Database(base.Database):
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
         forms = [
             "replace(?, '.000000', '')" if kind in (Kind.DATETIME, Kind.TIME) else "?"
-            for kind, _ in columns
+            for kind, *_ in columns
         ]
         names = self.quoted(column.column.name for column in columns)
         sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({', '.join(forms)})"

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from decimal import Context
+from functools import partial
 
 from django.utils.dateparse import parse_datetime, parse_time
 
-from migrations_ui.engine.databases.base import Column, TypedColumn
+from migrations_ui.engine.databases.base import Column, TypedColumn, kept
 from migrations_ui.engine.databases.sqlite.columns import DIGITS
 from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.kinds import ESCAPES, Kind
 
+# What takes the place of NUL: in a text, and in JSON's own words.
+REPLACEMENTS = {"strip_nul": ("", ""), "replace_nul": ("\ufffd", r"\ufffd")}
+# \u0000 after an even number of backslashes, which are kept: an odd one more escapes a backslash.
+JSON_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 # Expressions nest at most 1,000 deep, and each column of a row adds a few levels.
 COLUMNS_AT_ONCE = 100
 
@@ -24,14 +30,14 @@ def expression(column: TypedColumn, quote: Callable[[str], str]) -> str:
     A column holds values of any type, whatever it was declared as.  What is not of the column's
     kind is passed on exactly, for the destination to refuse.
     """
-    kind, facts = column
+    kind, facts = column.kind, column.column
     name = quote(facts.name)
     if kind is Kind.BINARY:
         return f"CASE typeof({name}) WHEN 'null' THEN '\\N' ELSE lower(hex({name})) END"
     return (
         f"CASE typeof({name}) WHEN 'null' THEN '\\N' "
         f"WHEN 'integer' THEN {integers(facts, kind, name)} "
-        f"WHEN 'real' THEN {reals(facts, kind, name)} ELSE {texts(kind, name)} END"
+        f"WHEN 'real' THEN {reals(facts, kind, name)} ELSE {texts(column, name)} END"
     )
 
 
@@ -56,8 +62,18 @@ def reals(facts: Column, kind: Kind, name: str) -> str:
     )
 
 
-def texts(kind: Kind, name: str) -> str:
-    """SQL for a text in the column."""
+def texts(column: TypedColumn, name: str) -> str:
+    """SQL for a text in the column, after its declared transform."""
+    kind = column.kind
+    plain = TypedColumn(kind, column.column)
+    if column.transform in ("strip-nul", "replace-nul"):
+        function = column.transform.replace("-", "_") + ("_in_json" if kind is Kind.JSON else "")
+        return escaped(f"{function}({name})")
+    if column.transform == "zero-date-null":
+        return f"CASE WHEN {zero_date(name)} THEN '\\N' ELSE {texts(plain, name)} END"
+    if column.transform == "truncate-microseconds":
+        length, zeros = kept(column)
+        return f"substr({texts(plain, name)}, 1, {length}) || '{zeros}'"
     if kind is Kind.UUID:
         return escaped(f"lower(replace({name}, '-', ''))")
     if kind is Kind.DATETIME:
@@ -65,6 +81,11 @@ def texts(kind: Kind, name: str) -> str:
     if kind is Kind.TIME:
         return timed(name, 8, 15, "exact_time")
     return escaped(name)
+
+
+def zero_date(name: str) -> str:
+    """SQL that is true for a date with a month or a day of zero."""
+    return f"substr({name}, 6, 2) = '00' OR substr({name}, 9, 2) = '00'"
 
 
 def timed(name: str, short: int, long: int, function: str) -> str:
@@ -112,6 +133,20 @@ def register_functions(
     connection.create_function("exact_decimal", 4, exact_decimal, deterministic=True)
     connection.create_function("exact_datetime", 1, exact_datetime, deterministic=True)
     connection.create_function("exact_time", 1, exact_time, deterministic=True)
+    for name, (text, json) in REPLACEMENTS.items():
+        in_text, in_json = partial(replace_nul, text), partial(replace_nul_in_json, json)
+        connection.create_function(name, 1, in_text, deterministic=True)
+        connection.create_function(f"{name}_in_json", 1, in_json, deterministic=True)
+
+
+def replace_nul(replacement: str, text: str) -> str:
+    """A text with something else for each NUL character, or nothing."""
+    return text.replace("\0", replacement)
+
+
+def replace_nul_in_json(replacement: str, text: str) -> str:
+    """JSON with something else for each NUL that is written as an escape, or nothing."""
+    return JSON_NUL.sub(lambda found: found[1] + replacement, text)
 
 
 def exact_datetime(text: str) -> str:

@@ -1,0 +1,114 @@
+"""Looking at the source's values before a run: made by a worker, kept, and good for an hour."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from migrations_ui.engine import values
+from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.preflight import Report
+from migrations_ui.models import DataCheck
+from migrations_ui.sides import chosen_tables, endpoints
+from migrations_ui.ticker import Ticker
+
+logger = logging.getLogger(__name__)
+
+# A check that is older, or of another schema, says nothing about a run that starts now.
+FRESH = timedelta(hours=1)
+# A worker that has been silent for so long has died, or there is none.
+SILENCE = timedelta(seconds=60)
+
+Look = Callable[[Sequence[Table], bool], Report]
+
+
+def schemas_of(report: Report) -> dict[str, str]:
+    """Of each table, SHA-256 of what a check depends on: the databases and its columns."""
+    identities = (
+        f"{report.source and report.source.identity} {report.dest and report.dest.identity}"
+    )
+    return {
+        layout.label: hashlib.sha256(f"{identities} {layout.columns}".encode()).hexdigest()
+        for layout in report.layouts
+    }
+
+
+def latest(report: Report, *, reverse: bool) -> DataCheck | None:
+    """The newest check that is good for the tables of this report as they are now."""
+    schemas = schemas_of(report).items()
+    finished = DataCheck.objects.filter(
+        status=DataCheck.Status.FINISHED,
+        reverse=reverse,
+        finished_at__gt=timezone.now() - FRESH,
+    )
+    return next((check for check in finished[:20] if schemas <= check.schemas.items()), None)
+
+
+def pending(*, reverse: bool) -> QuerySet[DataCheck]:
+    """Checks that a worker has not finished yet, and that are worth waiting for."""
+    return DataCheck.objects.filter(
+        status__in=(DataCheck.Status.QUEUED, DataCheck.Status.RUNNING),
+        reverse=reverse,
+        heartbeat_at__gt=timezone.now() - SILENCE,
+    )
+
+
+def findings_of(check: DataCheck, report: Report) -> list[Finding]:
+    """What was found in the tables of the report, as findings again."""
+    labels = {layout.label for layout in report.layouts}
+    return [
+        Finding(
+            **found
+            | {
+                "severity": Severity(found["severity"]),
+                "sample_keys": tuple(found["sample_keys"]),
+                "transforms": tuple(found["transforms"]),
+            }
+        )
+        for found in check.findings
+        if found["label"] in labels
+    ]
+
+
+def execute(check_id: int, look: Look) -> None:
+    """Look at the values, table by table; `look` is the preflight of servers and schemas."""
+    check = DataCheck.objects.get(pk=check_id)
+    same = DataCheck.objects.filter(pk=check_id)
+    same.update(status=DataCheck.Status.RUNNING, heartbeat_at=timezone.now())
+    ticker = Ticker(lambda: same.update(heartbeat_at=timezone.now()))
+    ticker.start()
+    try:
+        tables = chosen_tables(check.labels)
+        report = look(tables, check.reverse)
+        check.schemas = schemas_of(report)
+        check.findings = [asdict(found) for found in _values(check, report)]
+    except Exception as error:
+        check.status, check.error = DataCheck.Status.FAILED, str(error)
+        if not isinstance(error, EngineError):
+            logger.exception("%s failed", check)
+    else:
+        check.status = DataCheck.Status.FINISHED
+    ticker.stop()
+    check.doing, check.finished_at = "", timezone.now()
+    check.save()
+
+
+def _values(check: DataCheck, report: Report) -> list[Finding]:
+    """All findings about values; none where a database can't be reached, as is told elsewhere."""
+    if not (report.source and report.dest):
+        return []
+
+    def doing(label: str) -> None:
+        DataCheck.objects.filter(pk=check.pk).update(doing=label)
+
+    ends = endpoints(reverse=check.reverse)
+    with ends.open_source() as source, ends.open_dest() as dest:
+        return list(values.check(report.layouts, source, dest, doing))
