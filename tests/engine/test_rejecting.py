@@ -38,8 +38,12 @@ class Recording:
 
 
 class FakeLayout:
-    label, dest_name, dest_columns, key_positions, columns = "shop.Thing", "thing", [], [0], []
-    signature = ["id integer"]
+    label = "shop.Thing"
+    dest_name = "thing"
+    dest_columns: tuple[()] = ()
+    columns: tuple[()] = ()
+    key_positions = (0,)
+    signature = ("id integer",)
 
 
 def load(

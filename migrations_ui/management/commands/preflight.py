@@ -12,7 +12,6 @@ from django.core.management.base import CommandError
 from migrations_ui import services
 from migrations_ui.management.base import CutoverCommand, operator_name
 
-
 # What a finding shows in JSON.
 CONTRACT = {
     "code",
@@ -60,4 +59,6 @@ class Command(CutoverCommand):
             self.stdout.write(f"{finding.severity.upper()} {finding}")
             if finding.sample_keys:
                 self.stdout.write(f"  for example, keys {', '.join(finding.sample_keys)}")
-        self.stdout.write({"ok": "No blockers, no warnings."}.get(report.status, report.status.capitalize()))
+        self.stdout.write(
+            {"ok": "No blockers, no warnings."}.get(report.status, report.status.capitalize())
+        )
