@@ -153,7 +153,8 @@ def decimals(crossing: Crossing) -> Iterator[Hazard]:
             yield from crossing.hazard("decimal-too-many-digits", reader.digits(source))
         return
     yield from digits_before(crossing)
-    if dest.scale is not None and (source.scale is None or source.scale > dest.scale):
+    rounds = reader.is_dynamic or source.scale is None or source.scale > (dest.scale or 0)
+    if dest.scale is not None and rounds:
         finer = reader.finer(source, dest.scale)
         yield from crossing.hazard("decimal-too-fine", finer, digits=dest.scale)
 

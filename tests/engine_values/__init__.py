@@ -1,0 +1,1 @@
+"""Preflight of the values: each hazard planted and found, and nothing found where nothing is."""
