@@ -124,7 +124,9 @@ class TableCopy(models.Model):
     @property
     def progress(self) -> Progress:
         return Progress(
-            self.copied_rows, self.source_rows, finished=self.status == self.Status.DONE
+            self.copied_rows,
+            self.source_rows,
+            finished=self.status == self.Status.DONE and not self.rejected_rows,
         )
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.utils import timezone
 
 from migrations_ui import auditing, plans
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.rejecting import load
 from migrations_ui.engine.transfer import set_sequences
 from migrations_ui.models import Event, RejectedRow, Run
 from migrations_ui.sides import Refused, chosen_tables, endpoints
+
+logger = logging.getLogger(__name__)
 
 
 def retry(run_id: int) -> None:
@@ -21,8 +26,10 @@ def retry(run_id: int) -> None:
     run = Run.objects.get(pk=run_id)
     try:
         arrived, waiting = _load(run)
-    except (EngineError, Refused) as error:
+    except Exception as error:
         what = f"The rejected rows could not be tried again: {error}"
+        if not isinstance(error, EngineError | Refused):
+            logger.exception("%s: a try of its rejected rows failed", run)
     else:
         what = f"Rejected rows tried again: {arrived:,} have arrived, {waiting:,} were refused."
     Event.objects.create(run=run, who="worker", what=what)
@@ -46,15 +53,14 @@ def _load(run: Run) -> tuple[int, int]:
 
 
 def _load_row(row: RejectedRow, layout: Layout | None, dest: Database) -> bool:
-    """Load one row, or keep why it was refused."""
+    """Load one row, or keep why it was refused, unless another try has loaded it meanwhile."""
+    waiting = RejectedRow.objects.filter(pk=row.pk, arrived_at=None)
     try:
         if layout is None or layout.signature != row.signature:
             raise Refused("The table's columns are not what they were; copy the table again.")
         with dest.transaction():
-            dest.load(layout.dest_name, layout.dest_columns, bytes(row.row))
+            load(dest, layout, bytes(row.row))
     except (EngineError, Refused) as error:
-        row.message = str(error)
-    else:
-        row.arrived_at = timezone.now()
-    row.save()
-    return row.arrived_at is not None
+        waiting.update(message=str(error))
+        return False
+    return bool(waiting.update(arrived_at=timezone.now()))

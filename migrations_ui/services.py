@@ -214,7 +214,9 @@ def record(current: Plan, operator: str, reject_limit: int) -> Run:
         run=run,
         who=operator,
         what=f"Confirmed: wipe {current.dest.name} ({current.total_dest_rows:,} rows) and copy "
-        f"{tables} {'table' if tables == 1 else 'tables'} ({current.total_source_rows:,} rows).",
+        f"{tables} {'table' if tables == 1 else 'tables'} ({current.total_source_rows:,} rows)."
+        + (f" Up to {reject_limit:,} refused rows are set aside." if reject_limit else "")
+        + "".join(f" Declared transform: {transform}." for transform in current.transforms),
     )
     return run
 
@@ -240,7 +242,10 @@ def retry_rejected(run: Run, operator: str) -> None:
     active = Run.objects.filter(active_dest=run.dest["identity"]).first()
     if active:
         raise Refused(f"{active} is active on {run.dest['name']}. Wait until it has ended.")
-    Event.objects.create(run=run, who=operator, what=f"Asked to try {rows:,} rejected rows again.")
+    noun = "row" if rows == 1 else "rows"
+    Event.objects.create(
+        run=run, who=operator, what=f"Asked to try {rows:,} rejected {noun} again."
+    )
     transaction.on_commit(lambda: tasks.retry_rejected_rows(run.pk))
 
 

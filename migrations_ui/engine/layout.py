@@ -208,11 +208,11 @@ class Matching:
     def precision_lost(self, source: Column, dest: Column) -> None:
         self.find(
             "precision-lost",
-            Severity.BLOCKER,
+            Severity.WARNING,
             source.name,
             f"The column {source.name} is {source.type} in the source, and the destination's "
-            f"{dest.type} holds fewer digits: it would cut values without a word.",
-            f"Widen the column {dest.name} in the destination, or leave the table out.",
+            f"{dest.type} holds fewer digits: a value that has more is refused.",
+            f"If there are such values, widen the column {dest.name} in the destination.",
         )
 
     def left_over(self) -> None:

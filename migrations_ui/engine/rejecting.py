@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, RowRefused
+from migrations_ui.engine.exactness import refuse_inexact
 from migrations_ui.engine.kinds import unescape
 from migrations_ui.engine.layout import Layout
 
@@ -32,43 +33,54 @@ class Rejects:
     limit: int = 0
     found: list[Rejected] = field(default_factory=list)
 
-    def add(self, layout: Layout, row: bytes, error: RowRefused) -> None:
+    def add(self, layout: Layout, row: bytes, error: RowRefused, line: int) -> None:
         """Set a row aside, or raise what says that there are too many."""
-        refusal = RowRefused(error.message, line=1, column=error.column)
-        if len(self.found) == self.limit:
-            raise RowRefused(
-                f"{explained(refusal, layout, row).message} ({self.limit:,} other rows were set "
-                "aside, which is the limit)",
-                column=error.column,
-            )
-        key = key_of(layout, row)
-        self.found.append(Rejected(key, error.column, error.message, row, layout.signature))
+        if len(self.found) < self.limit:
+            key = key_of(layout, row)
+            self.found.append(Rejected(key, error.column, error.message, row, layout.signature))
+            return
+        why = explained(error, layout, row)
+        if self.limit:
+            why += f" ({self.limit:,} other rows were set aside, which is the limit)"
+        raise RowRefused(why, line=line, column=error.column)
 
 
 def load_batch(dest: Database, layout: Layout, batch: bytes, rejects: Rejects) -> int:
     """Load a batch inside the open transaction and return how many rows were written.
 
-    Without a limit the first refused row is raised, with table, column, key and value.  With one,
-    refused rows are set aside; each costs about log2 of the batch in attempts, and two where the
-    server tells the row.
+    Refused rows are set aside, each for about log2 of the batch in attempts, or two where the
+    server tells the row.  The first that is more than the limit is raised as `RowRefused`, with
+    table, column, key and value.
     """
-    if not rejects.limit:
-        try:
-            dest.load(layout.dest_name, layout.dest_columns, batch)
-        except RowRefused as error:
-            raise explained(error, layout, batch) from error
-        return batch.count(b"\n")
     dest.savepoint()
+    try:
+        load(dest, layout, batch)
+        written = batch.count(b"\n")
+    except RowRefused as error:
+        dest.rollback_to_savepoint()
+        written = _load_but_refused(dest, layout, batch, rejects, error)
+    dest.release_savepoint()
+    return written
+
+
+def _load_but_refused(
+    dest: Database, layout: Layout, batch: bytes, rejects: Rejects, error: RowRefused
+) -> int:
     lines = [line + b"\n" for line in batch.split(b"\n")[:-1]]
     before = len(rejects.found)
-    written = Search(dest, layout, lines, rejects).run()
-    dest.release_savepoint()
+    written = Search(dest, layout, lines, rejects).run(error)
     if written + len(rejects.found) - before != len(lines):
         raise EngineError(
             f"{layout.label}: {len(lines):,} rows were read, but {written:,} written and "
             f"{len(rejects.found) - before:,} set aside. Nothing of the table was kept."
         )
     return written
+
+
+def load(dest: Database, layout: Layout, rows: bytes) -> None:
+    """Load rows as they are, or raise what is wrong with the first that can't be."""
+    refuse_inexact(layout, rows)
+    dest.load(layout.dest_name, layout.dest_columns, rows)
 
 
 class Search:
@@ -85,15 +97,16 @@ class Search:
         self.lines = lines
         self.rejects = rejects
 
-    def run(self) -> int:
-        """Load and set aside; the number of rows written."""
+    def run(self, error: RowRefused | None) -> int:
+        """Load and set aside, after all rows at once were refused; the number of rows written."""
         start = written = 0
         end = len(self.lines)
-        while (error := self.attempt(start, end)) is not None:
+        while error is not None:
             refused, error = self.refused(start, end, error)
-            self.rejects.add(self.layout, self.lines[refused], error)
+            self.rejects.add(self.layout, self.lines[refused], error, refused + 1)
             written += refused - start
             start = refused + 1
+            error = self.attempt(start, end)
         return written + end - start
 
     def attempt(self, start: int, end: int) -> RowRefused | None:
@@ -102,7 +115,7 @@ class Search:
             return None
         rows = b"".join(self.lines[start:end])
         try:
-            self.dest.load(self.layout.dest_name, self.layout.dest_columns, rows)
+            load(self.dest, self.layout, rows)
         except RowRefused as error:
             self.dest.rollback_to_savepoint()
             return error
@@ -131,24 +144,22 @@ class Search:
 
 def key_of(layout: Layout, row: bytes) -> str:
     """The primary key of a canonical row, for people."""
-    values = row.rstrip(b"\n").split(b"\t")
+    values = row.rstrip(b"\n").split(TAB)
     return ", ".join(shown(values[position]) for position in layout.key_positions)
 
 
-def explained(error: RowRefused, layout: Layout, batch: bytes) -> RowRefused:
-    """The refusal with table, column, key and value, as far as the server told where it was."""
+def explained(error: RowRefused, layout: Layout, row: bytes) -> str:
+    """The refusal with table, column, key and value."""
     where = f"{layout.label} (table {layout.dest_name})"
     if error.column:
         where += f", column {error.column}"
-    lines = batch.split(b"\n")
-    if error.line is not None and 0 < error.line <= len(lines):
-        row = lines[error.line - 1]
-        if key := key_of(layout, row):
-            where += f", key {key}"
-        names = [column.dest.name for column in layout.columns]
-        if error.column in names:
-            where += f", value {shown(row.split(TAB)[names.index(error.column)])}"
-    return RowRefused(f"{where}: {error.message}", line=error.line, column=error.column)
+    if key := key_of(layout, row):
+        where += f", key {key}"
+    names = [column.dest.name for column in layout.columns]
+    if error.column in names:
+        values = row.rstrip(b"\n").split(TAB)
+        where += f", value {shown(values[names.index(error.column)])}"
+    return f"{where}: {error.message}"
 
 
 def shown(value: bytes) -> str:

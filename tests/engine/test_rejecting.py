@@ -88,7 +88,7 @@ def test_a_server_that_names_a_wrong_line_misleads_only_for_a_moment() -> None:
 
     dest, rejects = Lying({7, 50}, tells=True), Rejects(5)
     lines = [b"%d\n" % number for number in range(100)]
-    assert Search(dest, FakeLayout, lines, rejects).run() == 98  # type: ignore[arg-type]
+    assert Search(dest, FakeLayout, lines, rejects).run(RowRefused("no")) == 98  # type: ignore[arg-type]
     assert [int(found.row) for found in rejects.found] == [7, 50]
 
 

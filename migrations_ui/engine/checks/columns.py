@@ -92,7 +92,7 @@ class Columns:
                     "Values that don't fit are found with the data. Widen the column where the "
                     "field allows it: apply the migrations that do, or ALTER TABLE.",
                 )
-            if column.source.nullable and not column.dest.nullable:
+            if column.source.nullable and not column.dest.nullable and not self.is_key(column):
                 yield self.finding(
                     "column-not-nullable",
                     Severity.WARNING,
@@ -101,6 +101,10 @@ class Columns:
                     "row where it is NULL is refused.",
                     "Fill such rows in the source, or let the model and the destination take NULL.",
                 )
+
+    def is_key(self, column: CopiedColumn) -> bool:
+        """Whether it is in the primary key; some vendors call that nullable, and it never is."""
+        return column.dest.name.lower() in {name.lower() for name in self.layout.table.key}
 
     def fields(self) -> Iterator[Finding]:
         """The destination's columns against the model's fields."""

@@ -30,10 +30,12 @@ def constraints(tables: Sequence[Table], dest: Side) -> Iterator[Finding]:
     indexes = by_table(dest.inspector.indexes(names))
     checks = by_table(dest.inspector.checks(names))
     keys = by_table(dest.database.foreign_keys(names))
+    counted = dest.inspector.counted_keys(names)
     without_keys = set(dest.inspector.not_transactional(names))
     for table in tables:
         if name := dest.names.get(table.label):
             compared = Compared(table, name, dest)
+            yield from compared.key(counted)
             yield from compared.indexes(indexes[name])
             yield from compared.checks(checks[name])
             if name not in without_keys:
@@ -76,6 +78,31 @@ class Compared:
         self.dest = dest
         self.columns = dest.columns[name]
         self.expected = Expected(table, dest.inspector)
+
+    # -- The key ----------------------------------------------------------------------------------
+
+    def key(self, counted: set[tuple[str, str]] | None) -> Iterator[Finding]:
+        """A key that the database is to hand out, and doesn't, or by what a copy does not set."""
+        auto = self.physical([self.table.auto_column]) if self.table.auto_column else None
+        if counted is None or not auto or (self.name, auto[0]) in counted:
+            return
+        if self.columns[auto[0]].has_default:
+            yield self.finding(
+                "sequence-not-owned",
+                auto,
+                f"The keys of {self.name} come from a default whose sequence the column does not "
+                "own: it is not set after the copy, and may hand out keys that are taken.",
+                f"ALTER SEQUENCE … OWNED BY {self.name}.{auto[0]};",
+            )
+        else:
+            yield self.finding(
+                "key-not-counted",
+                auto,
+                f"The destination hands out no keys for {self.name}: new rows of the site would "
+                "be refused.",
+                f"ALTER TABLE: make {auto[0]} an identity or AUTO_INCREMENT column, as `migrate` "
+                "does.",
+            )
 
     # -- Indexes ----------------------------------------------------------------------------------
 

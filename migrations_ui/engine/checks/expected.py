@@ -115,6 +115,8 @@ class Expected:
         for constraint in self.options.constraints:
             if isinstance(constraint, CheckConstraint):
                 yield ExpectedCheck(self.columns_of(constraint.condition), constraint.name)
+            elif not isinstance(constraint, UniqueConstraint) and self.can.has_special_indexes:
+                yield ExpectedCheck(frozenset(), constraint.name)  # an exclusion
 
     def foreign_keys(self) -> Iterator[Field[Any, Any]]:
         """The fields that a constraint goes with."""

@@ -144,6 +144,10 @@ class Inspector(ABC):
         """Table and name of foreign keys that rows may violate although they are there."""
         return []
 
+    def counted_keys(self, tables: Sequence[str]) -> set[tuple[str, str]] | None:
+        """Tables and the column of each that a counter of its own fills; None: all that need it."""
+        return None
+
     @abstractmethod
     def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
         """Table and name of the triggers that writing rows to the tables would fire."""

@@ -159,7 +159,8 @@ class Inspector(inspecting.Inspector):
         """The connections with an open transaction, if this account may see them."""
         try:
             rows = self.database.query(
-                "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx"
+                "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx "
+                "WHERE NOT trx_autocommit_non_locking"  # a mere SELECT
             )
         except ServerError:  # it needs the privilege PROCESS
             return set()
@@ -206,6 +207,17 @@ class Inspector(inspecting.Inspector):
             Check(table, name, clause, enforced == "YES")
             for table, name, clause, enforced in self._about(sql, tables)
         ]
+
+    def counted_keys(self, tables: Sequence[str]) -> set[tuple[str, str]]:
+        return {
+            (table, column)
+            for table, column in self._about(
+                "SELECT table_name, column_name FROM information_schema.columns "
+                "WHERE table_schema = DATABASE() AND extra LIKE '%%auto_increment%%' "
+                "AND table_name IN ({})",
+                tables,
+            )
+        }
 
     def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
         return [

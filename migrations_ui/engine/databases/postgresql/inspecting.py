@@ -171,6 +171,19 @@ class Inspector(inspecting.Inspector):
             [list(tables), list(types)],
         )
 
+    def counted_keys(self, tables: Sequence[str]) -> set[tuple[str, str]]:
+        return {
+            (table, column)
+            for table, column in self.database.query(
+                f"SELECT wanted, attname FROM {TABLES} JOIN pg_depend d ON refobjid = c.oid"
+                " AND deptype IN ('a', 'i') AND refclassid = 'pg_class'::regclass"
+                " AND d.classid = 'pg_class'::regclass "
+                "JOIN pg_sequence ON seqrelid = d.objid "
+                "JOIN pg_attribute ON attrelid = c.oid AND attnum = refobjsubid",
+                [list(tables)],
+            )
+        }
+
     def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
         # Of the bits of tgtype, 4 is INSERT and 32 is TRUNCATE.
         return [

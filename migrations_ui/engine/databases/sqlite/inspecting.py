@@ -38,7 +38,8 @@ class Inspector(inspecting.Inspector):
         refusal = self._write_refusal()
         return Settings(
             collation="BINARY",
-            is_read_only=refusal == sqlite3.SQLITE_READONLY,
+            # The second one: the journal can't be made in the file's folder.
+            is_read_only=refusal in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
         )
 
     def could_write(self) -> str:
