@@ -65,6 +65,17 @@ def test_null_that_only_one_side_takes(shop: Make, check: Check) -> None:
     }
 
 
+def test_a_key_is_never_null_whatever_sqlite_calls_it(shop: Make, check: Check) -> None:
+    source, dest = shop("sqlite"), shop("sqlite")
+    execute(
+        source,
+        "DROP TABLE shop_invoice",
+        "CREATE TABLE shop_invoice (order_id integer PRIMARY KEY, payer_id varchar(254) NOT NULL,"
+        " paid bool NOT NULL)",
+    )
+    assert alarms(check(source, dest)) == []
+
+
 def test_a_column_shorter_than_the_model_on_both_sides(shop: Make, check: Check) -> None:
     source, dest = shop("mysql"), shop("mysql")
     for config in (source, dest):

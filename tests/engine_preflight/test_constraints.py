@@ -151,6 +151,33 @@ def test_a_check_of_another_name_does_as_well(source: Config, shop: Make, check:
     assert alarms(check(source, dest)) == []
 
 
+def test_a_key_that_nothing_counts_is_named(source: Config, shop: Make, check: Check) -> None:
+    postgres, mariadb = shop("postgresql"), shop("mysql")
+    execute(postgres, "ALTER TABLE shop_customer ALTER id DROP IDENTITY")
+    execute(
+        mariadb,
+        "SET foreign_key_checks = 0",
+        "ALTER TABLE shop_customer MODIFY id bigint NOT NULL",
+    )
+    for dest in (postgres, mariadb):
+        assert places(check(source, dest)) == {("key-not-counted", "shop_customer", "id")}
+
+
+def test_a_sequence_that_a_copy_would_not_set_is_named(
+    source: Config, shop: Make, check: Check
+) -> None:
+    dest = shop("postgresql")
+    execute(
+        dest,
+        "ALTER TABLE shop_customer ALTER id DROP IDENTITY",
+        "CREATE SEQUENCE somebodys_own",
+        "ALTER TABLE shop_customer ALTER id SET DEFAULT nextval('somebodys_own')",
+    )
+    assert places(check(source, dest)) == {("sequence-not-owned", "shop_customer", "id")}
+    execute(dest, "ALTER SEQUENCE somebodys_own OWNED BY shop_customer.id")
+    assert alarms(check(source, dest)) == []
+
+
 def test_what_is_not_valid_is_not_there(source: Config, shop: Make, check: Check) -> None:
     """A foreign key and a check that were never validated, an index whose building failed."""
     dest = shop("postgresql")
