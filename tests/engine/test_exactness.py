@@ -54,6 +54,6 @@ def test_a_digit_too_many_is_refused_and_everything_else_arrives(
         assert [(row.key, row.column) for row in rejects.found] == [("3", "v")]
         assert dest.query("SELECT id FROM t ORDER BY id") == [(1,), (2,), (4,)]
     else:
-        with pytest.raises(RowRefused, match="column v, key 3, value .* would cut it"):
+        with pytest.raises(RowRefused, match=r"column v, key 3, value .* would cut it"):
             copy_table(source, dest, layout, lambda rows: None, rejects)
         assert dest.count("t") == 0

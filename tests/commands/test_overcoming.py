@@ -1,0 +1,120 @@
+"""What preflight finds in the values, and the two ways past it: a transform, and a reject limit."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.conftest import RunManage
+
+COLUMN = "registry_target.uri"
+
+Command = Callable[..., "CompletedProcess[str]"]
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path, run_manage: RunManage) -> str:
+    """The demo in SQLite; three of its targets have a NUL, which PostgreSQL can't hold."""
+    (path := tmp_path / "source.sqlite3").touch()
+    env = {
+        "SOURCE_DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3",
+        "DEST_DATABASE_URL": f"sqlite:///{path}",
+    }
+    for arguments in (["migrate", "--database=dest", "-v0"], ["filldemo", "--rows=1500"]):
+        done = run_manage(env, *arguments)
+        assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE registry_target SET uri = uri || char(0) || 'x' "
+            "WHERE id IN (SELECT id FROM registry_target ORDER BY id LIMIT 3)"
+        )
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def command(spoilt: str, postgres_url: str, run_manage: RunManage) -> Command:
+    """manage.py, from the spoilt source to a PostgreSQL that holds a row of its own."""
+    env = {"SOURCE_DATABASE_URL": spoilt, "DEST_DATABASE_URL": postgres_url}
+    for arguments in (["migrate", "--database=dest", "-v0"], ["migrate", "-v0"]):
+        done = run_manage(env, *arguments)
+        assert done.returncode == 0, done.stderr
+    rows(postgres_url, "INSERT INTO auth_group (name) VALUES ('stale') RETURNING id")
+    return lambda *arguments: run_manage(env, *arguments)
+
+
+def rows(url: str, query: str) -> list[Any]:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def copy(command: Command, url: str, *options: str) -> tuple[int, dict[str, Any], str]:
+    name = url.rpartition("/")[2]
+    done = command("copydata", "--all", "--wipe", name, "--json", *options)
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def target_of(answer: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (table for table in answer["tables"] if table["label"] == "registry.Target")
+    return dict(found)
+
+
+def test_preflight_names_table_column_count_and_keys_and_nothing_else(command: Command) -> None:
+    done = command("preflight", "--json")
+    answer = json.loads(done.stdout)
+    (found,) = (f for f in answer["findings"] if f["severity"] != "info")
+    assert done.returncode == 1
+    assert (found["code"], found["severity"]) == ("nul-in-text", "blocker")
+    assert (found["label"], found["column"]) == ("registry.Target", "uri")
+    assert (found["rows"], len(found["sample_keys"])) == (3, 3)
+    assert f"--transform {COLUMN}=strip-nul" in found["remedy"]
+
+
+def test_the_copy_stops_before_the_wipe(command: Command, postgres_url: str) -> None:
+    status, _, message = copy(command, postgres_url)
+    assert status == 1
+    assert "registry.Target.uri: 3 values" in message
+    assert rows(postgres_url, "SELECT name FROM auth_group") == [("stale",)]
+
+
+def test_a_limit_that_is_too_low_stops_it_as_well(command: Command, postgres_url: str) -> None:
+    assert copy(command, postgres_url, "--reject-limit=2")[0] == 1
+    assert rows(postgres_url, "SELECT name FROM auth_group") == [("stale",)]
+
+
+def test_with_a_transform_every_row_arrives(command: Command, postgres_url: str) -> None:
+    status, answer, message = copy(command, postgres_url, f"--transform={COLUMN}=strip-nul")
+    assert (status, answer["status"]) == (0, "succeeded"), message
+    found = target_of(answer)
+    assert found["source_rows"] == found["dest_rows"] == found["copied_rows"]
+    uris = rows(postgres_url, "SELECT uri FROM registry_target ORDER BY id LIMIT 3")
+    assert all(uri.endswith("x") for (uri,) in uris)
+
+
+def test_with_a_limit_all_other_rows_arrive_and_it_is_not_green(
+    command: Command, postgres_url: str
+) -> None:
+    status, answer, message = copy(command, postgres_url, "--reject-limit=3")
+    assert (status, answer["status"]) == (1, "incomplete"), message
+    found = target_of(answer)
+    assert found["rejected_rows"] == 3
+    assert found["dest_rows"] == found["copied_rows"] == found["source_rows"] - 3
+    assert found["verdict"] == "differs"
+    assert "3 rows were refused by the destination and set aside" in message
+
+
+@pytest.mark.parametrize("option", ["--transform=nonsense", "--transform=a.b=strip-nul"])
+def test_a_transform_that_fits_nothing_is_wrong_usage(
+    command: Command, postgres_url: str, option: str
+) -> None:
+    name = postgres_url.rpartition("/")[2]
+    assert command("copydata", "--all", "--wipe", name, option).returncode == 2
+    assert rows(postgres_url, "SELECT name FROM auth_group") == [("stale",)]
