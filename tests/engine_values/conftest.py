@@ -61,6 +61,7 @@ class Sides:
 
     source: Database
     dest: Database
+    patch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
         self.made: list[str] = []
@@ -93,6 +94,18 @@ class Sides:
     def fill(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
         insert(self.source, name, rows)
 
+    def listen(self) -> list[str]:
+        """What the source is asked from now on, as long as the test lasts."""
+        asked: list[str] = []
+        query = self.source.query
+
+        def listen(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+            asked.append(sql)
+            return query(sql, *parameters)
+
+        self.patch.setattr(self.source, "query", listen)
+        return asked
+
     def survives(self, name: str, **kinds: type[models.Field]) -> bool:
         """Whether the copy takes all rows and the destination has them unaltered."""
         (layout,) = self.layouts(name, **kinds)
@@ -110,12 +123,12 @@ MakeSides = Callable[[str, str], Sides]
 
 
 @pytest.fixture
-def sides(open_side: OpenSide) -> Iterator[MakeSides]:
+def sides(open_side: OpenSide, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeSides]:
     """`sides(source_vendor, dest_vendor)`: tables that a test makes there are dropped after it."""
     with ExitStack() as dropping:
 
         def make(source: str, dest: str) -> Sides:
-            made = Sides(open_side(source, "source"), open_side(dest, "dest"))
+            made = Sides(open_side(source, "source"), open_side(dest, "dest"), monkeypatch)
             dropping.callback(made.drop)
             return made
 
@@ -144,6 +157,7 @@ def date_of(value: bytes) -> Any:
         return value
 
 
+WIDE = Context(prec=65)
 # Where equal values may have different texts.
 MEANINGS: dict[Kind, Callable[[bytes], Any]] = {
     Kind.DECIMAL: lambda value: Decimal(value.decode()).normalize(WIDE),
@@ -152,4 +166,3 @@ MEANINGS: dict[Kind, Callable[[bytes], Any]] = {
     Kind.DATE: date_of,
     Kind.DATETIME: lambda value: value.replace(b"T", b" "),
 }
-WIDE = Context(prec=65)

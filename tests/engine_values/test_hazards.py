@@ -34,8 +34,8 @@ class Case:
     field: type[models.Field] | None = None
     # Written by the source itself, since its driver does not take such a value.
     as_sql: bool = False
-    # The destination takes these and has them unaltered, but Django could not read them back.
-    unreadable: Sequence[Any] = ()
+    # The destination takes these, but Django would not read there what it read before.
+    misread: Sequence[Any] = ()
 
     def __str__(self) -> str:
         return f"{self.code}: {self.source} {self.types[0]} to {self.dest} {self.types[1]}"
@@ -129,6 +129,12 @@ CASES = [
     Case("invalid-utf8", SQ, MY, ("text", "text"), ["'a'"], [text("c3"), text("41e9")], None, True),
     Case("invalid-utf8", SQ, SQ, ("text", "text"), ["'é'"], [text("ff"), text("00ff")], None, True),
     Case("blob-in-text", SQ, MY, ("text", "text"), ["'a'"], ["x'ff'"], None, True),
+    Case("blob-in-text", SQ, PG, ("text", "text"), ["'a'"], ["x'ff'"], None, True, ["x'61'"]),
+    Case("blob-in-text", SQ, SQ, ("text", "text"), ["'a'"], ["x'ff'"], None, True, ["x'41'"]),
+    Case("blob-in-text", SQ, PG, ("integer", "integer"), ["1"], ["x'ff'"], None, True),
+    Case("blob-in-text", SQ, MY, ("datetime", "datetime"), ["NULL"], ["x'ff'"], None, True),
+    Case("text-in-blob", SQ, PG, ("blob", "bytea"), ["x'00ff'"], [], None, True, ["'a'", "5"]),
+    Case("text-in-blob", SQ, SQ, ("blob", "blob"), ["x'00ff'"], [], None, True, ["'a'", "5"]),
     # Character sets
     Case(
         "charset-too-narrow",
@@ -249,7 +255,7 @@ CASES = [
         ("date", "date"),
         DATES,
         [*ODD_DATES, 5, 1.5],
-        unreadable=["0000-01-01", "0000-00-00"],
+        misread=["0000-01-01", "0000-00-00"],
     ),
     Case("invalid-date", SQ, SQ, ("date", "date"), DATES, ["2020-02-30", "today", ""]),
     Case("invalid-datetime", SQ, PG, ("datetime", "timestamptz"), MOMENTS, ODD_DATETIMES),
@@ -399,7 +405,7 @@ def test_what_does_not_cross_is_found_and_nothing_else_is(case: Case, sides: Mak
     assert between.survives(name, **case.kinds)
 
     between.dest.execute(f"DELETE FROM {name}")
-    values = [*case.bad, *case.unreadable]
+    values = [*case.bad, *case.misread]
     fill(values, 101)
     found = between.check(name, **case.kinds)
     assert [(f.code, f.table, f.column, f.rows) for f in found] == [

@@ -218,8 +218,8 @@ WORDS: dict[str, Words] = {
         "Copy {parent} as well.",
     ),
     "child-left-behind": Words(
-        "are in the destination's {table}, which is not copied, and lead to rows of {parent} that "
-        "the source has not",
+        "of the destination's {table}, which is not copied, lead to rows of {parent} that the "
+        "source has not",
         "The destination's foreign key would not hold, and the run would fail at its end",
         "Copy {table} as well, or empty it in the destination.",
     ),

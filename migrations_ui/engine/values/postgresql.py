@@ -93,7 +93,7 @@ class Reader(readers.Reader):
         return (
             f"(NOT isfinite({name}) OR extract(year FROM {name}) <> 0 "
             f"OR extract(month FROM {name}) <> 0 "
-            f"OR abs(extract(epoch FROM {name})) > {LONGEST})"
+            f"OR extract(epoch FROM {name}) NOT BETWEEN -{LONGEST}.775808 AND {LONGEST}.775807)"
         )
 
     def uuid_like(self, column: Column, octets: list[str]) -> str:

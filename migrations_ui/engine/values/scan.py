@@ -45,12 +45,12 @@ class Scan:
             found += self.database.query(f"SELECT {counts} FROM {self.table}")[0]
         return found
 
-    def keys(self, rest: str) -> tuple[str, ...]:
-        """The first few primary keys of a query that begins with FROM."""
+    def keys(self, rest: str, prefix: str = "") -> tuple[str, ...]:
+        """The first few primary keys of a query that begins with FROM; `prefix` names the table."""
         columns = [self.layout.columns[index].source for index in self.layout.key_positions]
         if not columns:
             return ()
-        names = self.database.quoted(column.name for column in columns)
+        names = ", ".join(f"{prefix}{self.database.quote(column.name)}" for column in columns)
         shown = ", ".join(self.reader.key(column) for column in columns)
         rows = self.database.query(
             f"SELECT {shown} FROM (SELECT {names} {rest} ORDER BY {names} LIMIT {SAMPLES}) sample"
@@ -61,8 +61,9 @@ class Scan:
 def finding(layout: Layout, hazard: Hazard, rows: int, keys: tuple[str, ...]) -> Finding:
     """The hazard and its rows, in words."""
     words, facts = WORDS[hazard.code], dict(hazard.facts)
-    values = f"{rows:,} value" + ("s" if rows != 1 else "")
-    message = f"{values} of {hazard.column} {words.what.format(**facts)}. {words.happens}."
+    where = f"In {rows:,} row" + ("s" if rows != 1 else "")
+    what = words.what.format(**facts)
+    message = f"{where}, values of {hazard.column} {what}. {words.happens}."
     names = possible(words.transforms, layout, hazard.column)
     return Finding(
         code=hazard.code,

@@ -1,0 +1,154 @@
+"""What is unique in the source, and not under the destination's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from migrations_ui.engine.errors import EngineError
+from tests.engine_values.conftest import MakeSides, Sides
+
+PG, MY, SQ = "postgresql", "mysql", "sqlite"
+GENERAL = "utf8mb4_general_ci"
+# Under which collation which texts are the same, with some that are not.
+CLASHES = [
+    (GENERAL, ["abc", "ABC", "abd"], ["1", "2"]),
+    (GENERAL, ["cafe", "café", "cafés"], ["1", "2"]),
+    (GENERAL, ["a", "a ", "a b"], ["1", "2"]),
+    (GENERAL, ["😀", "😎", "☺"], ["1", "2"]),
+    (GENERAL, ["Straße", "straße", "strasse"], ["1", "2"]),
+    ("utf8mb4_unicode_ci", ["Straße", "STRASSE", "strase"], ["1", "2"]),
+    ("utf8mb4_unicode_ci", ["a\u200bb", "AB", "a b"], ["1", "2"]),
+    ("utf8mb4_unicode_ci", ["ｱ", "ア", "イ"], ["1", "2"]),
+    ("utf8mb4_bin", ["a", "a ", "A", "á"], ["1", "2"]),
+    ("utf8mb4_nopad_bin", ["a", "a ", "A", "á"], []),
+    ("utf8mb4_general_nopad_ci", ["a", "a ", "A"], ["1", "3"]),
+]
+
+
+def texts(between: Sides, collation: str, values: Sequence[str]) -> str:
+    """A table of unique texts on both sides, compared by that collation on the destination."""
+    there = "id integer NOT NULL PRIMARY KEY, v varchar(99) NOT NULL UNIQUE"
+    here = there.replace("varchar(99)", f"varchar(99) COLLATE {collation}")
+    if between.source.vendor == MY:
+        there = there.replace("varchar(99)", "varchar(99) COLLATE utf8mb4_nopad_bin")
+    name = between.create(there, here)
+    between.fill(name, list(enumerate(values, start=1)))
+    return name
+
+
+@pytest.mark.parametrize(("collation", "values", "keys"), CLASHES)
+@pytest.mark.parametrize("source", [PG, MY, SQ])
+def test_texts_that_the_collation_holds_equal_are_found_and_no_others(
+    source: str, collation: str, values: Sequence[str], keys: Sequence[str], sides: MakeSides
+) -> None:
+    between = sides(source, MY)
+    name = texts(between, collation, values)
+    found = between.check(name)
+    assert [(f.code, f.table, f.column, f.rows, f.sample_keys) for f in found] == (
+        [("unique-clash", name, "v", len(keys), tuple(keys))] if keys else []
+    )
+    assert between.survives(name) is not bool(keys)
+    assert all(collation in f.message for f in found)
+
+
+def test_a_clash_is_one_of_all_columns_together(sides: MakeSides) -> None:
+    between = sides(PG, MY)
+    name = between.create(
+        "id integer PRIMARY KEY, shop integer, day date, v varchar(9), UNIQUE (shop, day, v)"
+    )
+    between.fill(
+        name,
+        [
+            (1, 1, "2020-01-01", "a"),
+            (2, 2, "2020-01-01", "A"),
+            (3, 1, "2020-01-02", "A"),
+            (4, None, "2020-01-02", "A"),
+            (5, None, "2020-01-02", "a"),
+        ],
+    )
+    assert between.check(name) == []
+    assert between.survives(name)
+    between.fill(name, [(6, 1, "2020-01-01", "A"), (7, 3, "2020-01-01", "ß")])
+    (found,) = between.check(name)
+    assert (found.code, found.column, found.rows) == ("unique-clash", "shop, day, v", 2)
+    assert found.sample_keys == ("1", "6")
+
+
+def test_a_key_of_text_clashes_like_any_other_unique_column(sides: MakeSides) -> None:
+    between = sides(SQ, MY)
+    name = between.create("id varchar(9) NOT NULL PRIMARY KEY")
+    between.fill(name, [("a",), ("A",), ("b",)])
+    (found,) = between.check(name)
+    assert (found.code, found.rows, found.sample_keys) == ("unique-clash", 2, ("A", "a"))
+
+
+def test_values_that_are_no_texts_do_not_clash(sides: MakeSides) -> None:
+    between = sides(PG, MY)
+    name = between.create("id integer PRIMARY KEY, v integer UNIQUE, w date UNIQUE")
+    between.fill(name, [(1, 1, "2020-01-01"), (2, 2, None), (3, None, None)])
+    assert between.check(name) == []
+
+
+@pytest.mark.parametrize("source", [PG, MY, SQ])
+@pytest.mark.parametrize("dest", [PG, MY, SQ])
+def test_duplicates_that_only_the_destination_forbids_are_found(
+    source: str, dest: str, sides: MakeSides
+) -> None:
+    between = sides(source, dest)
+    columns = "id integer NOT NULL PRIMARY KEY, v varchar(9), w integer"
+    name = between.create(columns, f"{columns}, UNIQUE (v, w)")
+    between.fill(name, [(1, "a", 1), (2, "a", 2), (3, "b", None), (4, "b", None), (5, "c", 3)])
+    assert between.check(name) == []
+    between.fill(name, [(6, "a", 2), (7, "a", 2)])
+    (found,) = between.check(name)
+    assert (found.code, found.column, found.rows) == (
+        "unique-clash" if dest == MY else "duplicate",
+        "v, w",
+        3,
+    )
+    assert found.sample_keys == ("2", "6", "7")
+
+
+def test_the_case_that_mysql_ignores_is_no_duplicate_elsewhere(sides: MakeSides) -> None:
+    between = sides(MY, PG)
+    columns = "id integer NOT NULL PRIMARY KEY, v varchar(9)"
+    name = between.create(columns, f"{columns} UNIQUE")
+    between.fill(name, [(1, "a"), (2, "A"), (3, "a ")])
+    assert between.check(name) == []
+    assert between.survives(name)
+
+
+def test_nothing_stays_on_the_destination(sides: MakeSides) -> None:
+    between = sides(PG, MY)
+    before = between.dest.estimates().keys()
+    name = texts(between, GENERAL, ["a", "A"])
+    assert between.check(name)
+    assert between.dest.estimates().keys() - before == {name}
+    assert between.dest.query(f"SELECT * FROM {name}") == []
+
+
+def test_a_unique_key_that_both_sides_fold_alike_is_not_looked_at(sides: MakeSides) -> None:
+    between = sides(MY, MY)
+    name = between.create(f"id integer PRIMARY KEY, v varchar(99) COLLATE {GENERAL} UNIQUE")
+    asked = between.listen()
+    assert between.check(name) == []
+    assert [sql for sql in asked if name in sql] == []
+
+
+def test_a_destination_that_gives_no_temporary_table_is_a_warning(sides: MakeSides) -> None:
+    between = sides(PG, MY)
+    name = texts(between, GENERAL, ["a", "A"])
+    execute = between.dest.execute
+
+    def refuse(sql: str) -> None:
+        if "TEMPORARY" in sql:
+            raise EngineError("Access denied")
+        execute(sql)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(between.dest, "execute", refuse)
+        (found,) = between.check(name)
+    assert (found.code, found.severity, found.table) == ("values-not-checked", "warning", name)
+    assert "Access denied" in found.message
