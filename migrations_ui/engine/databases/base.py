@@ -14,6 +14,9 @@ from migrations_ui.engine.kinds import Kind
 
 # Bytes that a reader collects before it hands them on.
 BLOCK = 256 * 1024
+# Rows that a reader fetches first, before it knows how large they are, and at most.
+FIRST_ROWS = 100
+MOST_ROWS = 2_000
 ORPHAN_SAMPLES = 5
 
 
@@ -96,6 +99,20 @@ class KeySequence(NamedTuple):
 
 
 Write = Callable[[bytes], object]
+
+
+def blocks(
+    fetch: Callable[[int], Sequence[Any]], formatted: Callable[[Sequence[Any]], bytes]
+) -> Iterator[bytes]:
+    """What `fetch` has, so many rows at a time, formatted: blocks of about `BLOCK` bytes.
+
+    How many rows that is follows from those before, so that wide rows don't fill the memory.
+    """
+    at_once = FIRST_ROWS
+    while rows := fetch(at_once):
+        block = formatted(rows)
+        yield block
+        at_once = max(1, min(MOST_ROWS, BLOCK * len(rows) // len(block)))
 
 
 class Database(ABC):

@@ -50,11 +50,6 @@ DJANGO_OPTIONS = {"isolation_level", "init_command", "charset", "sql_mode", "use
 # when their result exceeds max_allowed_packet.
 SERVER_FORMATS_UP_TO = 16_384
 LEAST_PACKET = 1 << 20
-
-
-ROWS_AT_ONCE = 2_000
-
-
 # Seconds that either end may wait for the other.
 NET_TIMEOUT = 8 * 3600
 
@@ -239,8 +234,8 @@ class Database(base.Database):
             try:
                 cursor = connection.cursor(MySQLdb.cursors.SSCursor)
                 cursor.execute(sql)
-                while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                    write(block(rows))
+                for rows in base.blocks(cursor.fetchmany, block):
+                    write(rows)
             finally:
                 connection.close()
 

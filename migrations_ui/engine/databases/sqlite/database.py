@@ -24,15 +24,13 @@ from migrations_ui.engine.databases.sqlite.loading import (
 )
 from migrations_ui.engine.databases.sqlite.reading import (
     COLUMNS_AT_ONCE,
+    block,
     expression,
     register_functions,
     slices,
 )
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
-
-ROWS_AT_ONCE = 2_000
-
 
 CACHE_KIB = 20_000
 
@@ -198,8 +196,8 @@ class Database(base.Database):
         try:
             with self.errors_of(sql):
                 cursor = connection.execute(sql)
-                while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                    write(b"".join([b"\t".join(row) + b"\n" for row in rows]))
+                for rows in base.blocks(cursor.fetchmany, block):
+                    write(rows)
         except ServerError as error:
             raise (refused[0] if refused else error) from None
         finally:

@@ -171,6 +171,11 @@ def exact_time(text: str) -> str:
     return text if value is None or value.tzinfo else value.isoformat("microseconds")
 
 
+def block(rows: Sequence[tuple[bytes, ...]]) -> bytes:
+    """Rows, each in pieces of a few columns, as canonical rows."""
+    return b"".join([b"\t".join(row) + b"\n" for row in rows])
+
+
 def slices(columns: Sequence[TypedColumn], size: int) -> Iterator[Sequence[TypedColumn]]:
     """The columns, `size` at a time."""
     return (columns[start : start + size] for start in range(0, len(columns), size))
