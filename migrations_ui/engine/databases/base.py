@@ -131,7 +131,7 @@ class Database(ABC):
     # for, so that none is cut.
     refuses_digits: ClassVar[bool] = False
     # Names of tables and columns that differ only in case are the same.
-    folds_names: ClassVar[bool] = False
+    folds_names: bool = False
 
     connection: Any
     driver_error: type[Exception]

@@ -69,7 +69,11 @@ class Database(base.Database):
     begin = "START TRANSACTION"
 
     def connect(self) -> Any:
-        return self._connect()
+        connection = self._connect()
+        cursor = connection.cursor()
+        cursor.execute("SELECT @@lower_case_table_names")
+        self.folds_names = bool(cursor.fetchone()[0])
+        return connection
 
     def _connect(self, **extra: Any) -> Any:
         config = read_only_config(self.config) if self.read_only else self.config
