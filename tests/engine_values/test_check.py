@@ -163,9 +163,8 @@ def test_a_finding_says_what_will_happen_and_what_to_do(sides: MakeSides) -> Non
         column="v",
         rows=1,
         sample_keys=("1",),
-        message="In 1 row, values of v have a NUL character in them, which PostgreSQL's texts can't "
-        "hold. "
-        "The destination would refuse the first of them and the run would stop.",
+        message="In 1 row, values of v have a NUL character in them, which PostgreSQL's texts "
+        "can't hold. The destination would refuse the first of them and the run would stop.",
         remedy="Remove the character in the source. Or let the copy do it: "
         f"`--transform {name}.v=strip-nul` or `--transform {name}.v=replace-nul`.",
         refused=True,
