@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import models
 
 from migrations_ui.engine import values
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout, layouts
+from migrations_ui.engine.values import readers
 from tests.conformance.nasty import values as nasty
 from tests.engine import values as every
 from tests.engine.conftest import insert, table_of
@@ -244,3 +248,93 @@ def test_a_table_that_can_not_be_read_is_a_warning_and_the_others_are_checked(
     between.source.execute(f"DROP TABLE {first}")
     codes = [f.code for f in values.check(found, between.source, between.dest)]
     assert codes == ["values-not-checked", "nul-in-text"]
+
+
+@pytest.mark.parametrize("source", [MY, SQ])
+def test_a_local_time_that_the_clocks_leave_out_is_found(source: str, sides: MakeSides) -> None:
+    between = sides(source, PG)
+    kind = "datetime(6)" if source == MY else "datetime"
+    there = f"id integer NOT NULL PRIMARY KEY, v {kind}"
+    name = between.create(there, "id integer PRIMARY KEY, v timestamptz")
+    times = ["01:59:59.999999", "03:00:00", "02:00:00", "02:59:59.999999"]
+    between.fill(name, [(number, f"2024-03-10 {time}") for number, time in enumerate(times)])
+    assert between.check(name) == []
+    for database in (between.source, between.dest):
+        between.patch.setattr(database, "time_zone", "America/New_York")
+    (found,) = between.check(name)
+    assert (found.code, found.column, found.rows) == ("time-left-out", "v", 2)
+    assert found.sample_keys == ("2", "3")
+    try:
+        between.dest.execute("SET TimeZone = 'America/New_York'")
+        assert not between.survives(name)
+        between.source.execute(f"DELETE FROM {name} WHERE id > 1")
+        between.dest.execute(f"DELETE FROM {name}")
+        assert between.check(name) == []
+        assert between.survives(name)
+    finally:
+        between.dest.execute("SET TimeZone = 'UTC'")
+
+
+TOKENS = (
+    *'{}[],:"\\-1. \n\t\x01\x7fé😀',
+    *("0", "e", "E+", "true", "NaN", "\\u0000", "\\ud83d", "\\ude00", "\\N", "\\x"),
+)
+SOUND = ('{"a": 1}', "[1, 2.5]", '"x"', "[]", '{"a": [-1e5, "b"]}', '"\\ud83d\\ude00"')
+
+
+def broken(chance: random.Random) -> str:
+    """JSON with a piece of something else in it."""
+    text = chance.choice(SOUND)
+    for _ in range(chance.randint(1, 2)):
+        place = chance.randint(0, len(text))
+        text = text[:place] + chance.choice(TOKENS) + text[place + chance.randint(0, 1) :]
+    return text
+
+
+@pytest.mark.parametrize("source", [MY, SQ])
+def test_what_postgresql_says_of_any_json_is_known_before(source: str, sides: MakeSides) -> None:
+    between = sides(source, PG)
+    plain = "id integer NOT NULL PRIMARY KEY, v longtext"
+    name = between.create(plain, "id integer PRIMARY KEY, v jsonb")
+    chance = random.Random(20261122)
+    texts = sorted({broken(chance) for _ in range(1_500)} | set(SOUND))
+    between.fill(name, list(enumerate(texts)))
+    refused = {number for number, text in enumerate(texts) if not is_jsonb(between.dest, text)}
+    assert len(SOUND) <= len(texts) - len(refused)
+    (layout,) = between.layouts(name, v=models.JSONField)
+    crossing = next(column for column in layout.columns if column.dest.name == "v").source
+    reader = readers.reader(between.source)
+    looks = (reader.no_json(crossing), reader.json_nul(crossing), reader.json_surrogate(crossing))
+    where = " OR ".join(look for look in looks if look)
+    found = between.source.query(f"SELECT id FROM {name} WHERE {where}")
+    assert {number for (number,) in found} == refused
+
+
+def is_jsonb(database: Database, text: str) -> bool:
+    try:
+        database.query("SELECT %s::jsonb", [text])
+    except EngineError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("source", [PG, MY, SQ])
+@pytest.mark.parametrize("dest", [PG, MY])
+def test_any_name_is_quoted(source: str, dest: str, sides: MakeSides) -> None:
+    between = sides(source, dest)
+    table, column = 'o\'clock \\ 100%s `of` "x"; -- {0}', 'it\'s \\ 50%d `a` "b" {1}'
+    for database, size in ((between.source, 9), (between.dest, 3)):
+        name, v = database.quote(table), database.quote(column)
+        database.execute(f"DROP TABLE IF EXISTS {name}")
+        database.execute(
+            f"CREATE TABLE {name} (id integer NOT NULL PRIMARY KEY, {v} varchar({size}) UNIQUE,"
+            f" w integer, FOREIGN KEY (w) REFERENCES {name} (id))"
+        )
+    quoted = between.source.quote(table)
+    between.source.execute(f"INSERT INTO {quoted} VALUES (1, 'abcd', NULL), (2, 'Ä', NULL)")
+    found = between.check(table)
+    assert [(f.code, f.table, f.column, f.rows) for f in found] == [
+        ("text-too-long", table, column, 1)
+    ]
+    for database in (between.source, between.dest):
+        database.execute(f"DROP TABLE {database.quote(table)}")

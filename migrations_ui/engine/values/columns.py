@@ -15,6 +15,7 @@ from migrations_ui.engine.layout import CopiedColumn
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import Reader
 from migrations_ui.engine.values.targets import TIMESTAMPS, Checks, Target, integers
+from migrations_ui.engine.values.zones import gaps
 
 SIX = 6
 SINGLE = 24
@@ -212,6 +213,9 @@ def datetimes(crossing: Crossing) -> Iterator[Hazard]:
     yield from crossing.hazard("invalid-datetime", found)
     yield from far_dates(crossing)
     yield from fractions(crossing)
+    if crossing.dest.type.endswith("with time zone"):
+        left_out = crossing.reader.left_out(crossing.source, gaps(crossing.target.time_zone))
+        yield from crossing.hazard("time-left-out", left_out, zone=crossing.target.time_zone)
     if crossing.dest.type == "timestamp" and crossing.source.type != "timestamp":
         least, most = TIMESTAMPS
         outside = crossing.reader.outside_times(crossing.source, least, most)

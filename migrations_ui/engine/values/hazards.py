@@ -158,6 +158,11 @@ WORDS: dict[str, Words] = {
         REFUSED,
         "Change the destination's column to datetime(6).",
     ),
+    "time-left-out": Words(
+        "are local times that there are not in {zone}, whose clocks were put forward then",
+        ALTERED,
+        "Correct them in the source: they would arrive an hour later.",
+    ),
     "time-out-of-range": Words(
         "are no times of a day: they are negative, or of 24 hours and more",
         REFUSED,

@@ -12,13 +12,15 @@ from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import IN_BYTES, outside_charset
+from migrations_ui.engine.values.zones import Gap
 
 WIDE = {"utf8mb4", "utf16", "utf16le", "utf32"}
 UTF8 = {"", "utf8mb4", "utf8mb3", "utf8", "ascii"}
-STRING = r'"([^"\\\\]|\\\\.)*"'
-# What MariaDB's JSON_VALID lets pass: escapes that there are not, and a point without digits.
-LAX_ESCAPE = r'\\\\([^"\\\\/bfnrtu]|u(?![0-9a-fA-F]{4}))'
-LAX_NUMBER = r"[0-9]\\.([^0-9]|\\z)"
+# What MariaDB's JSON_VALID lets pass: escapes that there are not, control characters in the keys of
+# objects, and numbers that lack the digits after a point, an exponent or a sign.
+LAX_ESCAPE = r'(?-i)\\\\([^"\\\\/bfnrtu]|u(?![0-9a-fA-F]{4}))'
+LAX_NUMBER = r"[0-9]\\.([^0-9]|\\z)|[0-9.][eE][-+]?([^-+0-9]|\\z)|-([^0-9]|\\z)"
+STRING = r'"([^"\\\\\\x00-\\x1f]|\\\\.)*"'
 ABOUT_DATES = {"zero-date", "invalid-date", "invalid-datetime", "date-out-of-range"}
 INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
 
@@ -126,6 +128,9 @@ class Reader(readers.Reader):
         name = self.name(column)
         return f"(YEAR({name}) = 0 AND MONTH({name}) > 0 AND DAYOFMONTH({name}) > 0)"
 
+    def left_out(self, column: Column, gaps: Sequence[Gap]) -> str:
+        return self.in_gaps(column, f"MONTH({self.name(column)})", gaps)
+
     def far_time(self, column: Column, dest_vendor: str) -> str:
         # PostgreSQL has the end of the day, too.
         most = ">" if dest_vendor == "postgresql" else ">="
@@ -157,12 +162,13 @@ class Reader(readers.Reader):
             return ""
         name = self.name(column)
         unescaped = f"REPLACE({name}, '\\\\\\\\', '')"
+        # Without its strings, in which anything may look odd.
         bare = f"REGEXP_REPLACE({name}, '{STRING}', '')"
-        number = f"{name} REGEXP '{LAX_NUMBER}' AND {bare} REGEXP '{LAX_NUMBER}'"
+        odd = f"{name} REGEXP '[\\\\x00-\\\\x1f]|{LAX_NUMBER}'"
         return (
             f"(NOT JSON_VALID({name}) "
             f"OR (LOCATE('\\\\', {name}) > 0 AND {unescaped} REGEXP '{LAX_ESCAPE}') "
-            f"OR (LOCATE('.', {name}) > 0 AND {number}))"
+            f"OR ({odd} AND {bare} REGEXP '\"|{LAX_NUMBER}'))"
         )
 
     def json_nul(self, column: Column) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.values.hazards import Hazard
+from migrations_ui.engine.values.zones import Gap
 
 # Types of MySQL: of these the length that information_schema tells is in bytes.
 IN_BYTES = {
@@ -210,6 +211,19 @@ class Reader:
     def outside_times(self, column: Column, least: str, most: str) -> str:
         """A datetime outside the range, which is given in UTC."""
         return f"({self.name(column)} < '{least}' OR {self.name(column)} > '{most}')"
+
+    def left_out(self, column: Column, gaps: Sequence[Gap]) -> str:
+        """A local datetime in one of the gaps."""
+        return ""
+
+    def in_gaps(self, column: Column, month: str, gaps: Sequence[Gap]) -> str:
+        """SQL for `left_out`; most datetimes are in a month without a gap."""
+        name = self.name(column)
+        months = ", ".join(sorted({str(gap.start.month) for gap in gaps}))
+        listed = " OR ".join(
+            f"{name} >= '{gap.start}' AND {name} < '{gap.end}'" for gap in reversed(gaps)
+        )
+        return f"({month} IN ({months}) AND ({listed}))" if gaps else ""
 
     def far_time(self, column: Column, dest_vendor: str) -> str:
         """A time that is no time of day: negative, or 24 hours and more."""

@@ -20,6 +20,7 @@ from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import outside_charset
+from migrations_ui.engine.values.zones import Gap
 
 ASCII = "'*[^' || char(1) || '-' || char(127) || ']*'"
 INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
@@ -188,6 +189,14 @@ class Reader(readers.Reader):
 
     def outside_times(self, column: Column, least: str, most: str) -> str:
         return f"({self.of_type(column, 'text')} AND {super().outside_times(column, least, most)})"
+
+    def left_out(self, column: Column, gaps: Sequence[Gap]) -> str:
+        # A time that is written with its zone is one that there is.
+        name = f"replace({self.name(column)}, 'T', ' ')"
+        if not (found := self.in_gaps(column, f"CAST(substr({name}, 6, 2) AS INTEGER)", gaps)):
+            return ""
+        plain = f"{name} NOT GLOB '*[zZ+]*' AND {name} NOT GLOB '*:*-*'"
+        return f"({self.of_type(column, 'text')} AND {plain} AND {found})"
 
     def fraction(self, column: Column, precision: int) -> str:
         name, seconds = self.name(column), SECONDS[column.storage or Kind.DATETIME]

@@ -58,6 +58,7 @@ class Target:
     def __init__(self, database: Database, tables: Sequence[str]) -> None:
         self.database = database
         self.vendor = database.vendor
+        self.time_zone = database.time_zone
         self.inspector = inspect(database)
         self.checks = Checks(self.inspector, tables)
 
