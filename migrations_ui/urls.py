@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from migrations_ui.views import audits, health, overview, preflight, rejected, runs, tables
+from migrations_ui.views import (
+    audits,
+    health,
+    overview,
+    preflight,
+    rejected,
+    runs,
+    tables,
+    transforms,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -21,6 +30,7 @@ urlpatterns = [
     path("runs/select/", tables.select, name="select"),
     path("runs/new/", runs.new, name="run_new"),
     path("runs/new/live/", runs.new_live, name="run_new_live"),
+    path("runs/transforms/", transforms.choose, name="run_transforms"),
     path("runs/start/", runs.start, name="run_start"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/live/", runs.live, name="run_live"),

@@ -20,6 +20,7 @@ from dashboard.demo.children import ROOT, AskedToStop, ChildFailed, Children
 from dashboard.demo.databases import Folder, prepare
 
 HOST = "127.0.0.1"
+WORKER_SETTINGS = "dashboard.demo.worker_settings"
 # Seconds that the web server gets to answer for the first time.
 READY_WITHIN = 60.0
 
@@ -92,7 +93,7 @@ def serve(folder: Folder, port: int, rows: int, children: Children) -> None:
     """Prepare, start, and watch until something ends.  Raises AskedToStop or ChildFailed."""
     prepare(folder, rows, children)
     children.start("The web server", web_server(port))
-    children.start("The worker", ["manage.py", "run_huey", "--quiet"])
+    children.start("The worker", ["manage.py", "run_huey"], DJANGO_SETTINGS_MODULE=WORKER_SETTINGS)
     wait_until_ready(port, children)
     print(READY.format(host=HOST, port=port, source=folder.source, dest=folder.dest), flush=True)
     while True:

@@ -17,6 +17,7 @@ from migrations_ui.decorators import copy, look, may
 from migrations_ui.models import Audit
 from migrations_ui.services import Refused
 from migrations_ui.site import site
+from migrations_ui.views import transforms
 
 PER_PAGE = 25
 WORST_FIRST = (Audit.Verdict.DIFFERS, Audit.Verdict.NOT_CHECKED, Audit.Verdict.COUNTS_ONLY)
@@ -75,6 +76,7 @@ def _live(audit: Audit) -> dict[str, Any]:
     tables = list(audit.tables.all())
     return {
         "audit": audit,
+        "declared": transforms.declared(audit.run.transforms if audit.run else ()),
         "active": audit.status in {Audit.Status.QUEUED, Audit.Status.RUNNING},
         "tables": sorted(tables, key=lambda table: WORST_FIRST.index(Audit.Verdict(table.verdict))),
         "differing": sum(table.verdict == Audit.Verdict.DIFFERS for table in tables),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from migrations_ui import services
 from migrations_ui.decorators import look
-from migrations_ui.models import Audit, Run
+from migrations_ui.models import Audit, DataCheck, Run
 from migrations_ui.site import site
 
 
@@ -49,13 +49,27 @@ def _next_step(unreachable: bool, run: Run | None, audit: Audit | None) -> Step:
     if unreachable:
         return Step(reverse("preflight"), "Run preflight", "A database can't be used as it is.")
     if run is None:
-        return Step(reverse("preflight"), "Run preflight", "Nothing has been copied yet.")
+        return _before_the_copy()
     if run.status == Run.Status.INCOMPLETE:
         return _after_an_incomplete_copy(run, audit)
     if run.status != Run.Status.SUCCEEDED:
         why = f"The last run was {run.status}. Its page says what happened to the data."
         return Step(run.get_absolute_url(), f"Read run {run.pk}", why)
     return _after_the_copy(run, audit)
+
+
+def _before_the_copy() -> Step:
+    if not DataCheck.objects.filter(status=DataCheck.Status.FINISHED).exists():
+        return Step(reverse("preflight"), "Run preflight", "Nothing has been copied yet.")
+    report = services.preflight()
+    if report.status == "blockers":
+        why = "Preflight has found what would get in the way of a copy."
+        return Step(reverse("preflight"), "Read preflight", why)
+    if report.checked is None:
+        why = "The last look at the values is too old, or was not at all tables as they are now."
+        return Step(reverse("preflight"), "Run preflight", why)
+    why = "Preflight has looked at the values and found nothing in the way of a copy."
+    return Step(reverse("tables"), "Select tables", why)
 
 
 def _after_an_incomplete_copy(run: Run, audit: Audit | None) -> Step:

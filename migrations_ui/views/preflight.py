@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
 from migrations_ui.decorators import copy, look, may
+from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.models import DataCheck
 from migrations_ui.services import Refused
 from migrations_ui.site import site
@@ -29,10 +30,16 @@ def preflight(request: HttpRequest) -> HttpResponse:
             (severity, [finding for finding in report.findings if finding.severity == severity])
             for severity in ("blocker", "warning", "info")
         ],
+        hopeless=[found for found in report.findings if _is_hopeless(found)],
         looking=services.pending_data_check(),
         failed=newest if newest and newest.status == DataCheck.Status.FAILED else None,
         may_copy=may(request, "copy_run"),
     )
+
+
+def _is_hopeless(found: Finding) -> bool:
+    """Whether a copy can't start with it, whatever the operator decides on the confirmation."""
+    return found.severity is Severity.BLOCKER and not (found.refused or found.transforms)
 
 
 @look

@@ -22,9 +22,16 @@ from migrations_ui.decorators import copy, look, may, wipe
 from migrations_ui.models import RejectedRow, Run, TableCopy
 from migrations_ui.services import Plan, Refused, RunProgress
 from migrations_ui.site import site
-from migrations_ui.views import rejected
+from migrations_ui.tables import pending_counts
+from migrations_ui.views import rejected, transforms
 from migrations_ui.views.rejected import Rejection
-from migrations_ui.views.tables import REJECT_LIMIT, SELECTION, count_error, look_error
+from migrations_ui.views.tables import (
+    REJECT_LIMIT,
+    SELECTION,
+    TRANSFORMS,
+    count_error,
+    look_error,
+)
 
 PER_PAGE = 25
 PATIENCE = 10  # seconds in the queue before the page says that no worker has taken the run
@@ -100,13 +107,18 @@ def start(request: HttpRequest) -> HttpResponse:
         # Kept, so that a name typed wrong doesn't reset it unseen.
         limit = request.session[REJECT_LIMIT] = _reject_limit(request)
         run = services.start(
-            labels, typed_name, fingerprint, request.user.get_username(), reject_limit=limit
+            labels,
+            typed_name,
+            fingerprint,
+            request.user.get_username(),
+            reject_limit=limit,
+            transforms=_declared(request),
         )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("run_new")
-    request.session.pop(SELECTION, None)
-    request.session.pop(REJECT_LIMIT, None)
+    for key in (SELECTION, REJECT_LIMIT, TRANSFORMS):
+        request.session.pop(key, None)
     return redirect(run)
 
 
@@ -143,8 +155,14 @@ def _run(pk: int) -> Run:
 
 
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
+    found = transforms.found(plan)
     return {
         "plan": plan,
+        "found": found,
+        "choices": any(one.options for one in found),
+        "declared": transforms.declared(plan.transforms),
+        "counts_pending": pending_counts().exists(),
+        "looking": services.pending_data_check() if plan.checking else None,
         "hopeless": plan.blockers_beyond(MOST_REJECTED),
         "count_error": count_error(),
         "look_error": look_error(),
@@ -165,10 +183,16 @@ def _reject_limit(request: HttpRequest) -> int:
         ) from None
 
 
+def _declared(request: HttpRequest) -> list[str]:
+    found: list[str] = request.session.get(TRANSFORMS, [])
+    return found
+
+
 def _plan(request: HttpRequest) -> Plan | None:
     """The plan for the session's selection; None, with a message, where there can't be one."""
     try:
-        return services.plan(request.session.get(SELECTION, []))
+        labels = request.session.get(SELECTION, [])
+        return services.plan(labels, transforms=_declared(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return None
@@ -186,6 +210,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "heading": _heading(run, progress),
         "status_template": f"cutover/run/status/{run.status}.html",
         "progress": progress,
+        "declared": transforms.declared(run.transforms),
         "tables": tables,
         "aftermath": Aftermath.of(tables),
         "failed_tables": [table for table in tables if table.error],

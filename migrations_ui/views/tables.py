@@ -21,6 +21,7 @@ from migrations_ui.site import site
 
 SELECTION = "selection"  # the session's key for the labels that were selected
 REJECT_LIMIT = "reject_limit"  # and for what was last typed on the confirmation of these
+TRANSFORMS = "transforms"  # and for those that were declared there
 
 
 @look
@@ -66,6 +67,7 @@ def select(request: HttpRequest) -> HttpResponse:
         return redirect("tables")
     request.session[SELECTION] = labels
     request.session.pop(REJECT_LIMIT, None)
+    request.session.pop(TRANSFORMS, None)
     try:
         services.request_counts(labels)
         services.request_data_check(labels, request.user.get_username())

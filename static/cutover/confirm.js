@@ -1,16 +1,26 @@
 "use strict";
 
-// The button waits for the destination's name.  The server checks the name again.
+// The button waits for the destination's name, and for choices of transforms to be applied.
+// The server checks the name again, and starts with those transforms that were applied.
 
 (() => {
   const sync = () => {
     const field = document.getElementById("name");
     if (!field || field.disabled) return;
     const button = field.form.querySelector("button[type=submit]");
-    button.disabled = field.value.trim() !== field.dataset.expected;
+    const waiting = unapplied();
+    const note = document.getElementById("unapplied");
+    if (note) note.hidden = !waiting;
+    button.disabled = waiting || field.value.trim() !== field.dataset.expected;
   };
 
+  const unapplied = () =>
+    [...document.querySelectorAll("#transforms option")].some(
+      (option) => option.selected !== option.defaultSelected,
+    );
+
   document.addEventListener("input", sync);
+  document.addEventListener("change", sync);
   document.addEventListener("DOMContentLoaded", sync);
   document.addEventListener("htmx:afterSettle", sync);
   document.addEventListener("submit", (event) => {

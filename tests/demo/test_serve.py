@@ -102,6 +102,7 @@ def test_it_serves_until_it_is_asked_to_stop_and_starts_again_on_the_same_data(
     demo = start().until("Ctrl-C stops it")
     assert f"http://127.0.0.1:{demo.port}/" in demo.said()
     assert "demo, password demo" in demo.said()
+    assert "INFO" not in demo.said()
     assert demo.answer("/healthz").startswith("ok")
     assert "csrfmiddlewaretoken" in demo.answer("/admin/login/")
     assert len(demo.children()) == 2

@@ -34,6 +34,7 @@ CONFIRM: list[Url] = [("run_new", ()), ("run_new_live", ())]
 ACT: list[Url] = [
     ("tables_count", ()),
     ("select", ()),
+    ("run_transforms", ()),
     ("run_start", ()),
     ("run_cancel", (1,)),
     ("run_retry", (1,)),

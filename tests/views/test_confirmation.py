@@ -54,6 +54,32 @@ def test_nothing_can_be_confirmed_before_it_is_counted(operator: Client, text: T
     assert 'hx-get="/runs/new/live/"' in page
     assert 'action="/runs/start/"' not in page
     assert "manage.py run_huey" in page
+    assert "counting rows</span> A worker was asked to count these tables exactly." in page
+    assert "The look at the values waits for a worker." in page
+
+
+def test_the_table_that_is_looked_at_is_named(operator: Client, text: Text) -> None:
+    services.count_now(["auth.Group"])
+    CountRequest.objects.update(finished_at=timezone.now())
+    DataCheck.objects.update(status="running", doing="auth.Group")
+
+    page = text(operator.get("/runs/new/"))
+
+    assert "looking at the values</span> A worker reads the source (table auth.<wbr>Group)" in page
+    assert "counting rows" not in page
+
+
+def test_when_no_worker_was_asked_nothing_is_said_to_be_under_way(
+    operator: Client, text: Text
+) -> None:
+    CountRequest.objects.all().delete()
+    DataCheck.objects.all().delete()
+
+    page = text(operator.get("/runs/new/"))
+
+    assert "The rows of these tables are not counted, and no worker is at it." in page
+    assert "values of these tables have not been looked at, and no worker is at it." in page
+    assert "status-running" not in page
 
 
 def test_a_count_that_failed_is_said(operator: Client, text: Text) -> None:

@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from migrations_ui.models import Audit, Run
+from migrations_ui import services
+from migrations_ui.models import Audit, DataCheck, Run
 from tests.views.conftest import Files, Reject, endpoint
 
 Text = Callable[[Any], str]
@@ -31,6 +32,35 @@ def test_both_databases_are_named(page: Callable[[], str], files: Files) -> None
 
 def test_before_anything_was_copied_preflight_comes_next(page: Callable[[], str]) -> None:
     assert "Nothing has been copied yet." in page()
+
+
+def test_after_a_look_at_the_values_the_tables_come_next(page: Callable[[], str]) -> None:
+    services.check_data_now(None, "alice")
+
+    found = page()
+
+    assert 'href="/tables/">Select tables</a>' in found
+    assert "found nothing in the way of a copy" in found
+
+
+def test_a_blocker_is_to_be_read_before_any_table_is_selected(
+    page: Callable[[], str], files: Files
+) -> None:
+    files.execute("dest", "DROP TABLE registry_proxy")
+    services.check_data_now(None, "alice")
+
+    assert 'href="/preflight/">Read preflight</a>' in page()
+
+
+@pytest.mark.parametrize("labels", [["auth.Group"], None])
+def test_a_look_that_is_too_old_or_at_some_tables_only_is_not_enough(
+    page: Callable[[], str], labels: list[str] | None
+) -> None:
+    services.check_data_now(labels, "alice")
+    if labels is None:
+        DataCheck.objects.update(finished_at=timezone.now() - timedelta(hours=2))
+
+    assert 'href="/preflight/">Run preflight</a>' in page()
 
 
 def test_a_run_under_way_comes_next(page: Callable[[], str], make_run: Callable[..., Run]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from migrations_ui import services
 from tests.views.conftest import Files, endpoint
 
 Text = Callable[[Any], str]
@@ -42,6 +43,33 @@ def test_the_same_database_twice_blocks(page: Callable[[], str], settings: Setti
     }
 
     assert "same-database" in page()
+
+
+def test_what_can_be_decided_on_the_confirmation_does_not_stop_here(
+    page: Callable[[], str],
+) -> None:
+    check = services.check_data_now(None, "alice")
+    check.findings = [
+        {
+            "code": "nul-in-text",
+            "severity": "blocker",
+            "message": "2 values have a NUL.",
+            "remedy": "Remove it.",
+            "label": "auth.Group",
+            "column": "name",
+            "rows": 2,
+            "sample_keys": ["1", "2"],
+            "refused": True,
+            "transforms": ["strip-nul"],
+        }
+    ]
+    check.save()
+
+    found = page()
+
+    assert "the confirmation asks what to do with them" in found
+    assert "Select tables</a>" in found
+    assert "<select" not in found
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "mysql"])

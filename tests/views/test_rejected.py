@@ -204,7 +204,7 @@ def test_rejected_rows_can_be_tried_again(
 
     page = text(response)
     assert response.redirect_chain == [(f"/runs/{run.pk}/", 302)]
-    assert "Asked to try 1 rejected rows again." in page
+    assert "Asked to try 1 rejected row again." in page
     assert f'hx-get="/runs/{run.pk}/live/" hx-trigger="every 2s"' in page
     assert "to try them again. A worker is on it or will be." in page
     assert RETRY not in page
