@@ -156,11 +156,13 @@ def _run(pk: int) -> Run:
 
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
     found = transforms.found(plan)
+    declared = transforms.declared(plan.transforms)
     return {
         "plan": plan,
         "found": found,
         "choices": any(one.options for one in found),
-        "declared": transforms.declared(plan.transforms),
+        "declared": declared,
+        "leaves_out": any(transform.leaves_out for transform in declared),
         "counts_pending": pending_counts().exists(),
         "looking": services.pending_data_check() if plan.checking else None,
         "hopeless": plan.blockers_beyond(MOST_REJECTED),
@@ -211,6 +213,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "status_template": f"cutover/run/status/{run.status}.html",
         "progress": progress,
         "declared": transforms.declared(run.transforms),
+        "left_out": _left_out(run, progress),
         "tables": tables,
         "aftermath": Aftermath.of(tables),
         "failed_tables": [table for table in tables if table.error],
@@ -230,6 +233,11 @@ def _rejected(run: Run, rejection: Rejection) -> list[RejectedRow]:
     return (
         list(rejected.rows(run)[: rejected.SHOWN]) if rejection.total and not run.is_active else []
     )
+
+
+def _left_out(run: Run, progress: RunProgress) -> int:
+    """How many rows the declared transforms have left out; 0 until the run has succeeded."""
+    return progress.total - progress.rows if run.status == Run.Status.SUCCEEDED else 0
 
 
 def _heading(run: Run, progress: RunProgress) -> str:

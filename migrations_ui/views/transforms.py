@@ -41,6 +41,11 @@ class Declared:
         name = self.text.rpartition("=")[2]
         return WORDS[Transform(name)] if name in set(Transform) else name
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether it leaves out rows, and not only changes values."""
+        return self.text.endswith(f"={Transform.SKIP_ORPHANS}")
+
 
 @dataclass(frozen=True)
 class Found:

@@ -5,12 +5,12 @@
 
 (() => {
   const sync = () => {
-    const field = document.getElementById("name");
-    if (!field || field.disabled) return;
-    const button = field.form.querySelector("button[type=submit]");
     const waiting = unapplied();
     const note = document.getElementById("unapplied");
     if (note) note.hidden = !waiting;
+    const field = document.getElementById("name");
+    if (!field || field.disabled) return;
+    const button = field.form.querySelector("button[type=submit]");
     button.disabled = waiting || field.value.trim() !== field.dataset.expected;
   };
 

@@ -117,6 +117,32 @@ def test_the_button_waits_for_the_destinations_name(open_page: Open) -> None:
     assert Run.objects.get().status == Run.Status.QUEUED
 
 
+def test_a_choice_that_is_not_applied_holds_the_button(open_page: Open, files: Files) -> None:
+    files.execute("source", "INSERT INTO auth_user_groups (user_id, group_id) VALUES (999, 1)")
+    files.execute("source", "INSERT INTO auth_user_groups (user_id, group_id) VALUES (998, 1)")
+    page = open_page("/tables/")
+    for label in ("auth.User", "auth.Group", "auth.User_groups"):
+        page.check(f"[value='{label}']")
+    page.click("text=Review the wipe and the copy")
+    count_everything()
+    page.wait_for_selector("#transforms select", timeout=POLL)
+    assert page.is_hidden("#unapplied")
+
+    page.select_option("#transforms select", "auth.User_groups.user_id=skip-orphans")
+    assert page.is_visible("#unapplied")
+    page.click("text=Apply the choices")
+
+    page.wait_for_selector("#declared")
+    page.fill("#name", "shop.sqlite3")
+    assert page.is_enabled("#confirm button")
+    page.select_option("#transforms select", "")
+    assert page.is_disabled("#confirm button")
+    page.select_option("#transforms select", "auth.User_groups.user_id=skip-orphans")
+    page.click("#confirm button")
+    page.wait_for_url("**/runs/*/")
+    assert Run.objects.get().transforms == ["auth.User_groups.user_id=skip-orphans"]
+
+
 @pytest.fixture
 def running(make_run: Callable[..., Run], transactional_db: None) -> Run:
     return make_run("running", tables=4, phase=Run.Phase.LOAD)

@@ -189,6 +189,36 @@ def test_two_findings_with_the_same_choice_offer_it_once(operator: Client, text:
     assert page.count("With this the finding is overcome") == 2
 
 
+def test_rows_that_are_to_be_left_out_are_not_promised(
+    sign_in: Callable[[Any], Client], alice: Any, files: Files, text: Text
+) -> None:
+    files.execute("source", "INSERT INTO auth_user_groups (user_id, group_id) VALUES (999, 1)")
+    labels = ["auth.User", "auth.Group", "auth.User_groups"]
+    services.count_now(labels)
+    services.check_data_now(labels, "alice")
+    client = sign_in(alice)
+    client.post("/runs/select/", {"label": labels})
+    CountRequest.objects.all().delete()
+    assert "This can’t start: 1 thing" in text(client.get("/runs/new/"))
+
+    page = text(choose(client, "auth.User_groups.user_id=skip-orphans"))
+
+    assert "This can’t start" not in page
+    assert "leave out the rows whose foreign key leads nowhere" in page
+    assert "and replaced by up to <strong>" in page
+
+
+def test_how_many_rows_were_left_out_is_told_on_the_run(
+    sign_in: Callable[[Any], Client], bob: Any, text: Text, make_run: Callable[..., Run]
+) -> None:
+    run = make_run("succeeded", transforms=["shop.Table0.pid_id=skip-orphans"])
+    run.tables.filter(position=0).update(copied_rows=996)
+
+    page = text(sign_in(bob).get(f"/runs/{run.pk}/"))
+
+    assert "<strong>4 rows were left out.</strong>" in page
+
+
 def test_a_new_selection_resets_them(operator: Client) -> None:
     choose(operator, STRIP)
 
