@@ -210,6 +210,8 @@ class PrivateMariaDB(Private):
             program("mariadbd", "mariadb-server", "/usr/sbin"),
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            # A server that starts clears its temporary folder of others' tables.
+            f"--tmpdir={self.folder / 'data'}",
             f"--init-file={self.folder / 'accounts.sql'}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",

@@ -46,7 +46,7 @@ def transformed(sql: str, column: TypedColumn) -> str:
 
 def is_text(column: TypedColumn) -> bool:
     """Whether the value may hold characters that a canonical row escapes."""
-    return column.kind in (Kind.TEXT, Kind.JSON, Kind.IP, Kind.NATIVE)
+    return column.column.storage in (Kind.TEXT, Kind.JSON, Kind.IP) or column.kind is Kind.NATIVE
 
 
 def is_long(column: Column) -> bool:
