@@ -43,6 +43,8 @@ def schemas_of(report: Report) -> dict[str, str]:
 
 def latest(report: Report, *, reverse: bool) -> DataCheck | None:
     """The newest check that is good for the tables of this report as they are now."""
+    if not report.layouts:
+        return None
     schemas = schemas_of(report).items()
     finished = DataCheck.objects.filter(
         status=DataCheck.Status.FINISHED,

@@ -66,7 +66,10 @@ def _succeed(run: Run) -> None:
     """A run with rejected rows is never green."""
     rows = run.rejected.count()
     if not rows:
-        _end(run, Run.Status.SUCCEEDED)
+        declared = (
+            run.transforms and "All rows that the transforms leave have arrived, as declared."
+        )
+        _end(run, Run.Status.SUCCEEDED, why=declared or "")
         return
     noun = "row was" if rows == 1 else "rows were"
     error = (
@@ -76,9 +79,9 @@ def _succeed(run: Run) -> None:
     _end(run, Run.Status.INCOMPLETE, error=error)
 
 
-def _end(run: Run, status: str, **fields: str) -> None:
+def _end(run: Run, status: str, why: str = "", **fields: str) -> None:
     """Bring a run to its end, and say so in the log."""
-    why = fields.get("error", "")
+    why = why or fields.get("error", "")
     TableCopy.objects.filter(run=run, status=TableCopy.Status.WAITING).update(
         status=TableCopy.Status.CANCELLED
     )

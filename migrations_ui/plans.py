@@ -43,6 +43,7 @@ class PreflightReport:
     findings: tuple[Finding, ...]
     status: str  # "ok", "warnings" or "blockers"
     checked: DataCheck | None  # the look at the values that the findings include
+    comparable: bool  # there are tables on both sides whose values can be looked at
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def run_preflight(labels: Iterable[str] | None = None, *, reverse: bool = False)
         findings=findings,
         status=status(findings),
         checked=data,
+        comparable=bool(report.layouts),
     )
 
 

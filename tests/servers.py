@@ -150,6 +150,8 @@ class PrivatePostgres(Private):
             "port": self.port,
             "unix_socket_directories": "",
             "fsync": "off",
+            # Its workers would be in the way of dropping a database.
+            "autovacuum": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "max_wal_size": "2GB",

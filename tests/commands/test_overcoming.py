@@ -81,7 +81,7 @@ def test_preflight_names_table_column_count_and_keys_and_nothing_else(command: C
 def test_the_copy_stops_before_the_wipe(command: Command, postgres_url: str) -> None:
     status, _, message = copy(command, postgres_url)
     assert status == 1
-    assert "registry.Target.uri: 3 values" in message
+    assert "registry.Target.uri: In 3 rows" in message
     assert rows(postgres_url, "SELECT name FROM auth_group") == [("stale",)]
 
 

@@ -36,10 +36,12 @@ class Command(CutoverCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         labels = self.chosen_labels(options["labels"])
-        check = services.check_data_now(labels, operator_name())
         report = services.preflight(labels)
-        if check.error:
-            raise CommandError(f"The values could not be looked at: {check.error}")
+        if report.comparable:
+            check = services.check_data_now(labels, operator_name())
+            if check.error:
+                raise CommandError(f"The values could not be looked at: {check.error}")
+            report = services.preflight(labels)
         if options["json"]:
             findings = [
                 {key: value for key, value in asdict(finding).items() if key in CONTRACT}
