@@ -16,7 +16,7 @@ from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.errors import Cancelled
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.rejecting import Rejected
-from migrations_ui.models import DroppedConstraint, Event, RejectedRow, Run, TableCopy
+from migrations_ui.models import DroppedConstraint, Event, RejectedRow, Run, TableCopy, TableCount
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Recorder:
 
     def __init__(self, run: Run) -> None:
         self.run_id = run.pk
+        self.dest_identity: str = run.dest["identity"]
         self._rows: dict[str, int] = {}  # by label: rows not written yet
         self._total = 0
         self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
@@ -88,7 +89,12 @@ class Recorder:
 
     def wiped(self) -> None:
         with transaction.atomic():
-            TableCopy.objects.filter(run_id=self.run_id).update(wiped=True)
+            tables = TableCopy.objects.filter(run_id=self.run_id)
+            tables.update(wiped=True)
+            # What was counted there is gone; nothing stands in its place until it is counted again.
+            TableCount.objects.filter(
+                database=self.dest_identity, table__in=tables.values("table")
+            ).delete()
             self.event("The destination's tables of the selection are empty.")
 
     def table_started(self, layout: Layout) -> None:

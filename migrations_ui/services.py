@@ -269,8 +269,9 @@ def run_progress(run: Run) -> RunProgress:
     now = run.finished_at or timezone.now()
     done = run.status == Run.Status.SUCCEEDED
     left = max(0, total - rows)
-    rate = run.rows_per_second if run.is_active else None
     silent = (now - run.heartbeat_at).total_seconds() if run.heartbeat_at and run.is_active else 0
+    stalled = silent >= STALLED_AFTER
+    rate = run.rows_per_second if run.is_active and not stalled else None
     return RunProgress(
         rows=rows,
         total=total,
@@ -278,7 +279,7 @@ def run_progress(run: Run) -> RunProgress:
         rate=rate,
         eta=left / rate if rate and left and run.phase == Run.Phase.LOAD else None,
         elapsed=(now - run.started_at).total_seconds() if run.started_at else None,
-        stalled_for=silent if silent >= STALLED_AFTER else None,
+        stalled_for=silent if stalled else None,
     )
 
 

@@ -149,8 +149,8 @@ def restore(key: ForeignKey, dest: Database) -> str:
     columns, parents = ", ".join(key.columns), ", ".join(key.parent_columns)
     return (
         f"{rows:,} rows of {key.table} lead nowhere: {columns} has no match in "
-        f"{key.parent}.{parents} (for example {'; '.join(samples)}). Mend them in the source, or "
-        f"copy {key.parent} as well."
+        f"{key.parent}.{parents} (for example {'; '.join(samples)}). Mend them in the source; if "
+        f"{key.parent} was not copied or rows of it were left out, copy these as well."
     )
 
 

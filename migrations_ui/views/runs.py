@@ -101,6 +101,9 @@ def new_live(request: HttpRequest) -> HttpResponse:
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     labels: list[str] = request.session.get(SELECTION, [])
+    if not labels and (active := Run.objects.exclude(active_dest=None).first()):
+        messages.warning(request, f"{active} is under way already. Nothing was started.")
+        return redirect(active)
     typed_name = request.POST.get("name", "").strip()
     fingerprint = request.POST.get("fingerprint", "")
     try:

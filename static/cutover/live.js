@@ -21,7 +21,7 @@
     if (!note) return;
     note.textContent =
       `Not updated since ${lastUpdate.toLocaleTimeString()}: the dashboard does not answer. ` +
-      "A run that is under way goes on without this page. Trying again…";
+      "A run that is under way does not need this page. Trying again…";
     note.hidden = false;
   };
 

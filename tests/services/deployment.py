@@ -121,6 +121,7 @@ class Worker:
                 stderr=subprocess.STDOUT,
             )
         wait_until(lambda: "Huey consumer started" in self.said())
+        wait_until(lambda: catches(self.process.pid, signal.SIGTERM))  # it says so a little early
 
     def said(self) -> str:
         return self.log.read_text()
@@ -130,3 +131,10 @@ class Worker:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def catches(process: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{process}/status").read_text()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)

@@ -14,8 +14,9 @@ from pytest_django import Settings
 from migrations_ui import counting, services
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import CountRequest, TableCount
+from migrations_ui.recorder import Recorder
 from migrations_ui.services import Refused, TableRow
-from tests.services.conftest import GROUPS, STALE, Shop, confirm, endpoint
+from tests.services.conftest import GROUPS, STALE, Shop, confirm, endpoint, start
 
 GROUP = ["auth.Group"]
 
@@ -138,3 +139,11 @@ def test_a_side_that_does_not_answer_is_told_and_the_other_is_counted(shop: Shop
     assert page.source.error == ""
     assert (row().source_rows, row().source_exact) == (GROUPS, True)
     assert (row().dest_rows, row().problem) == (None, "")
+
+
+def test_what_was_counted_is_forgotten_at_the_wipe(shop: Shop) -> None:
+    """A run that is cancelled after it must not leave counts of rows that are gone."""
+    run = start(*GROUP)
+    assert (row().source_exact, row().dest_exact) == (True, True)
+    Recorder(run).wiped()
+    assert (row().source_exact, row().dest_exact) == (True, False)

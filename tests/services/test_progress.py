@@ -47,7 +47,8 @@ def make_run(status: str = "running", copied: int = 250, total: int = 1000, **fi
     now = timezone.now()
     times = {"started_at": now - timedelta(seconds=10), "heartbeat_at": now}
     run = Run.objects.create(
-        **{"status": status, "operator": "alice", "source": {}, "dest": {}, "phase": "load"}
+        **{"status": status, "operator": "alice", "source": {}, "phase": "load"}
+        | {"dest": {"identity": "sqlite:1:1"}}
         | times
         | fields
     )

@@ -29,7 +29,11 @@ ALLOWED = {
 def make_run(status: str = "queued") -> Run:
     active = "sqlite:1:1" if status in Run.ACTIVE else None
     return Run.objects.create(
-        status=status, operator="alice", source={}, dest={}, active_dest=active
+        status=status,
+        operator="alice",
+        source={},
+        dest={"identity": "sqlite:1:1"},
+        active_dest=active,
     )
 
 

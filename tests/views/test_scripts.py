@@ -179,7 +179,7 @@ def test_a_lost_connection_is_said_and_the_last_state_stays(open_page: Open, run
     page = open_page(f"/runs/{running.pk}/")
 
     page.route("**/live/", lambda route: route.abort())
-    expect(page, "#connection", "Not updated since .* goes on without this page")
+    expect(page, "#connection", "Not updated since .* does not need this page")
     assert page.is_visible("text=1,000 of 4,000 rows")
     page.unroute("**/live/")
 

@@ -283,7 +283,7 @@ class Database(ABC):
             f"FROM {self.quote(key.table)} c LEFT JOIN {self.quote(key.parent)} p ON {joined} "
             f"WHERE {present} AND {parent[0]} IS NULL"
         )
-        rows = self.query(f"SELECT {', '.join(child)} {source} LIMIT {ORPHAN_SAMPLES}")
+        rows = self.query(f"SELECT DISTINCT {', '.join(child)} {source} LIMIT {ORPHAN_SAMPLES}")
         if not rows:
             return 0, []
         count = int(self.query(f"SELECT COUNT(*) {source}")[0][0])
