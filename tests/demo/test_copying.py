@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -104,19 +105,26 @@ def assert_same_through_the_orm(source: str, dest: str) -> None:
     for model in models:
         assert count(model, source) == count(model, dest), model
     totals = {
-        Pid: [Sum("storage_cost"), Sum("size"), Min("created_at"), Max("updated_at")],
+        Pid: [Sum("size"), Min("created_at"), Max("updated_at")],
         Target: [Min("uri"), Max("pk"), Count("pid", distinct=True)],
         LogEntry: [Min("action_time"), Max("action_time"), Sum("action_flag")],
     }
     for model, aggregates in totals.items():
         there = model._base_manager.using(source).aggregate(*aggregates)
         assert there == model._base_manager.using(dest).aggregate(*aggregates), model
+    # Not by the server: SQLite adds decimals up as floats.
+    assert costs(source) == costs(dest)
     for model in (Pid, Target, LogEntry, Domain, User, Group):
         assert sample(model, source) == sample(model, dest), model
 
 
 def count(model: type[Model], alias: str) -> int:
     return model._base_manager.using(alias).count()
+
+
+def costs(alias: str) -> Decimal:
+    rows = Pid._base_manager.using(alias).values_list("storage_cost", flat=True)
+    return sum((cost for cost in rows.iterator() if cost is not None), Decimal(0))
 
 
 def sample(model: type[Model], alias: str) -> list[dict[str, Any]]:
