@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from migrations_ui import services
 from migrations_ui.models import Event, Run
@@ -111,3 +113,13 @@ def test_of_workers_that_reach_for_a_run_at_once_one_gets_it() -> None:
 
     assert sorted(got) == [False, False, False, True]
     assert run.events.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["running", "cancelling"])
+def test_a_cancel_ends_the_run_of_a_worker_that_died(status: str) -> None:
+    run = make_run(status)
+    Run.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=61))
+    services.cancel(run, "alice")
+    run.refresh_from_db()
+    assert (run.status, run.active_dest) == ("interrupted", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from itertools import pairwise
@@ -29,7 +30,7 @@ ROWS_AT_ONCE = 2_000
 Ranges = tuple[tuple[int, int], ...]
 
 
-class Reader:
+class Reader(ABC):
     """Predicates of SQL that are true for the rows that a hazard is about.
 
     None of them fails, whatever the column holds, and none is true for NULL.  "" says that this
@@ -52,9 +53,9 @@ class Reader:
         """The value is NULL."""
         return f"{self.name(column)} IS NULL"
 
+    @abstractmethod
     def key(self, column: Column) -> str:
         """SQL for the value as a sample key."""
-        raise NotImplementedError
 
     def raw(self, column: Column) -> str:
         """SQL for a text as it is, in a form that always arrives here."""
@@ -121,28 +122,28 @@ class Reader:
         """Bytes that are no UTF-8, in a text."""
         return ""
 
+    @abstractmethod
     def longer(self, column: Column, characters: int) -> str:
         """A text of more characters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heavier(self, column: Column, octets: int) -> str:
         """A text or a blob of more bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def beyond(self, column: Column, charset: str) -> str:
         """A text with a character that MySQL's character set can't hold."""
-        raise NotImplementedError
 
+    @abstractmethod
     def trailing_space(self, column: Column) -> str:
         """A text that ends in a space."""
-        raise NotImplementedError
 
+    @abstractmethod
     def folding(self, column: Column) -> str:
         """A text that a collation may hold equal to another one.
 
         Printable ASCII without capitals and without a space at the end never is.
         """
-        raise NotImplementedError
 
     # -- Numbers ----------------------------------------------------------------------------------
 
@@ -158,13 +159,13 @@ class Reader:
         """A decimal with more digits before the point."""
         return f"ABS({self.name(column)}) >= 1{'0' * digits}"
 
+    @abstractmethod
     def finer(self, column: Column, scale: int) -> str:
         """A decimal with more digits after the point."""
-        raise NotImplementedError
 
+    @abstractmethod
     def digits(self, column: Column) -> str:
         """A decimal of more than 15 significant digits, and no 64-bit integer either."""
-        raise NotImplementedError
 
     def no_number(self, column: Column) -> str:
         """NaN or infinity."""
@@ -229,9 +230,9 @@ class Reader:
         """A time that is no time of day: negative, or 24 hours and more."""
         return ""
 
+    @abstractmethod
     def fraction(self, column: Column, precision: int) -> str:
         """A datetime or time with more digits after the second."""
-        raise NotImplementedError
 
     def far_duration(self, column: Column) -> str:
         """An interval of months, or of more than 64 bits of microseconds."""
@@ -243,9 +244,9 @@ class Reader:
         """A text that is no UUID."""
         return ""
 
+    @abstractmethod
     def uuid_like(self, column: Column, octets: list[str]) -> str:
         """A UUID of version 8 to 15 whose ninth byte is one of these, in lower hex."""
-        raise NotImplementedError
 
     def no_ip(self, column: Column) -> str:
         """A text that is no IP address."""
