@@ -46,10 +46,14 @@ class Table:
         return str(field.column) if field is not None and field in self.fields else None
 
 
-def tables(app_names: Collection[str]) -> list[Table]:
-    """All tables of the apps with these package names, what is referenced before what refers."""
+def tables(app_names: Collection[str], vendors: Collection[str] = ()) -> list[Table]:
+    """All tables of the apps with these package names, what is referenced before what refers.
+
+    `vendors` are those of the source and the destination: what only one of them may have is left
+    out.
+    """
     found = {
-        model._meta.label: make_table(model)
+        model._meta.label: make_table(model, vendors)
         for model in apps.get_models(include_auto_created=True)
         if is_copied(model, app_names)
     }
@@ -63,7 +67,7 @@ def is_copied(model: type[Model], app_names: Collection[str]) -> bool:
     return kept and options.app_config.name in app_names
 
 
-def make_table(model: type[Model]) -> Table:
+def make_table(model: type[Model], vendors: Collection[str] = ()) -> Table:
     """Describe a model's table."""
     options = model._meta
     fields = tuple(options.local_concrete_fields)
@@ -81,8 +85,15 @@ def make_table(model: type[Model]) -> Table:
             if isinstance(related := field.related_model, type)
             and (concrete := related._meta.concrete_model)
         ),
-        left_out=SESSIONS if issubclass(model, AbstractBaseSession) else "",
+        left_out=SESSIONS if issubclass(model, AbstractBaseSession) else elsewhere(model, vendors),
     )
+
+
+def elsewhere(model: type[Model], vendors: Collection[str]) -> str:
+    """Why not both vendors have the model's table, or nothing."""
+    owner = owner_of(model)
+    vendor = (owner[0] if owner else model)._meta.required_db_vendor
+    return f"Only {vendor} has this table." if vendor and set(vendors) - {vendor} else ""
 
 
 def owner_of(model: type[Model]) -> tuple[type[Model], str] | None:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from migrations_ui.engine.databases.indexing import Index
+
 
 class EngineError(Exception):
-    """`str(error)` is a sentence or two that can be shown as they are; it holds no credential."""
+    """`str(error)` is a sentence or two that can be shown as they are; it holds no credential.
+
+    `transient` where the same thing, done again over a new connection, may well succeed.
+    """
+
+    transient = False
 
 
 class Unreachable(EngineError):
     """A database that can't be opened."""
 
+    transient = True
+
 
 class ServerError(EngineError):
     """A server refused a statement."""
 
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
 
 class Cancelled(EngineError):
     """The operator asked to stop."""
+
+
+class Suspended(EngineError):
+    """The work stops here, and goes on later from where it stands."""
 
 
 class RowRefused(EngineError):
@@ -30,3 +51,11 @@ class RowRefused(EngineError):
         self.message = message
         self.line = line
         self.column = column
+
+
+class IndexRefused(EngineError):
+    """`indexes` can't hold the rows, and are off; all others of the table are back."""
+
+    def __init__(self, message: str, indexes: Sequence[Index]) -> None:
+        super().__init__(message)
+        self.indexes = tuple(indexes)

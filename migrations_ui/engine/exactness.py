@@ -1,26 +1,42 @@
-"""Columns in which the destination would silently cut or round: each value is checked.
+"""Values that the destination would silently cut or round: each is checked before it is loaded.
 
-PostgreSQL rounds decimals and timestamps to the column's digits, MySQL cuts fractions of a second,
-and a float of four bytes loses half of its digits; none of them says a word.
+PostgreSQL rounds decimals and timestamps to the column's digits, MySQL cuts fractions of a second
+and of integers, and a float of four bytes loses half of its digits; none of them says a word.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 
-from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.kinds import NULL, Kind
-from migrations_ui.engine.layout import Layout, loses_digits
+from migrations_ui.engine.kinds import NULL, ODD, Kind, unescape
+from migrations_ui.engine.layout import CopiedColumn, Layout, loses_digits
 
 Fits = Callable[[bytes], bool]
+
+INTEGERS = {Kind.INTEGER, Kind.BOOLEAN, Kind.DURATION}
+NUMBERS = {*INTEGERS, Kind.DECIMAL, Kind.FLOAT}
+DATES = {Kind.DATE, Kind.DATETIME, Kind.TIME}
+NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+
+
+def exact(layout: Layout, rows: bytes, dest: Database) -> bytes:
+    """The rows as the destination reads them; `RowRefused` for the first that it would alter.
+
+    Costs nothing where both sides keep the same digits and the source keeps to its own types, which
+    is nearly always.
+    """
+    refuse_inexact(layout, rows)
+    return layout.for_dest(without_odd(layout, rows, dest) if ODD in rows else rows)
 
 
 def refuse_inexact(layout: Layout, rows: bytes) -> None:
     """`RowRefused` for the first row that has a value with more digits than the destination keeps.
 
-    Costs nothing where both sides keep the same digits, which is nearly always.
+    Only columns that keep fewer digits than the source's are looked at.
     """
     checks = {
         index: (column.dest, fits(column.kind, column.dest))
@@ -38,6 +54,48 @@ def refuse_inexact(layout: Layout, rows: bytes) -> None:
                     line=number,
                     column=column.name,
                 )
+
+
+def without_odd(layout: Layout, rows: bytes, dest: Database) -> bytes:
+    """The rows with their odd values plain; `RowRefused` for the first that doesn't fit."""
+    kinds = NUMBERS | DATES
+    columns = [
+        (index, column) for index, column in enumerate(layout.columns) if column.kind in kinds
+    ]
+    lines = rows.split(b"\n")
+    for number, line in enumerate(lines):
+        if ODD not in line:
+            continue
+        values = line.split(b"\t")
+        for index, column in columns:
+            if is_odd(values[index]):
+                values[index] = values[index].removesuffix(ODD)
+                if problem := why_odd(values[index], column, dest):
+                    raise RowRefused(problem, line=number + 1, column=column.dest.name)
+        lines[number] = b"\t".join(values)
+    return b"\n".join(lines)
+
+
+def is_odd(value: bytes) -> bool:
+    """Whether the source marked the value; a text may end in an exclamation mark, too."""
+    return value.endswith(ODD) and not value.endswith(b"\\" + ODD)
+
+
+def why_odd(value: bytes, column: CopiedColumn, dest: Database) -> str:
+    """What keeps an odd value from fitting, or nothing."""
+    shown = (unescape(value) or b"").decode(errors="backslashreplace")
+    if column.kind in DATES:
+        return f"{shown} is no {column.kind}"
+    if not NUMBER.fullmatch(value):
+        keeps = dest.keeps_texts and column.kind in (Kind.INTEGER, Kind.BOOLEAN, Kind.DECIMAL)
+        return "" if keeps else f"{shown} is no number"
+    if column.kind in INTEGERS:
+        return "" if value.removeprefix(b"-").isdigit() else f"{shown} is no integer"
+    if column.kind is Kind.FLOAT or column.dest.scale is None:
+        return ""
+    if fits(column.kind, column.dest)(value):
+        return ""
+    return f"{shown} has more than {column.dest.scale} digits after the point"
 
 
 def fits(kind: Kind, column: Column) -> Fits:

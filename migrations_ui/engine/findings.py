@@ -20,7 +20,8 @@ class Finding:
     """`rows` is None where rows are not what it is about.
 
     `refused` says that the destination refuses these rows one by one: they can be set aside.
-    `transforms` are the declared transforms that overcome it.
+    `transforms` are the declared transforms of its column that overcome it, `overcome_by` those of
+    other columns, each as label.column=name.
     """
 
     code: str
@@ -34,6 +35,12 @@ class Finding:
     sample_keys: tuple[str, ...] = ()
     refused: bool = False
     transforms: tuple[str, ...] = ()
+    overcome_by: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> list[str]:
+        """What a run may declare for its column to overcome it: label.column=name."""
+        return [f"{self.label}.{self.column}={name}" for name in self.transforms]
 
     def __str__(self) -> str:
         where = ".".join(part for part in (self.label, self.column) if part)

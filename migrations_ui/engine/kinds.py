@@ -27,6 +27,7 @@ class Kind(StrEnum):
     JSON = "json"  # as it is; compared as a parsed value
     IP = "ip"  # as it is: Django and PostgreSQL both keep the short form
     NATIVE = "native"  # a vendor's own type, as that vendor writes it: same vendor only
+    DJANGO = "django"  # converted through its field: each side has a kind of its own
 
 
 # A kind that one side stores natively and the other in a plainer storage, as Django's own field
@@ -39,6 +40,9 @@ MIXED: dict[tuple[Kind, Kind], set[str]] = {
     (Kind.IP, Kind.TEXT): {"GenericIPAddressField", "IPAddressField"},
 }
 
+# Ends a value that is not of its column's kind, and that a destination might alter: a fraction
+# among integers, a decimal with more digits than its scale, a text among numbers or dates.
+ODD = b"\\!"
 ESCAPES = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n", b"\r": b"\\r"}
 NULL = b"\\N"
 
@@ -67,7 +71,7 @@ def escape(value: bytes) -> bytes:
 
 
 def unescape(value: bytes) -> bytes | None:
-    """The value of one column of a canonical row; None for NULL."""
+    """The value of one column of a canonical row, odd or not; None for NULL."""
     if b"\\" not in value:
         return value
     if value == NULL:
@@ -75,5 +79,6 @@ def unescape(value: bytes) -> bytes | None:
     # Undo the doubling last: split on it, so that `\\\\t` stays a backslash and a t.
     parts = value.split(b"\\\\")
     return b"\\".join(
-        part.replace(b"\\t", b"\t").replace(b"\\n", b"\n").replace(b"\\r", b"\r") for part in parts
+        part.replace(b"\\t", b"\t").replace(b"\\n", b"\n").replace(b"\\r", b"\r").replace(ODD, b"")
+        for part in parts
     )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django.db.models import Field
 
 from migrations_ui.engine.catalog import Table, shortened
-from migrations_ui.engine.databases.base import Column, Database, RowFilter, TypedColumn
+from migrations_ui.engine.databases.base import Column, Database, RowFilter, Rows, TypedColumn
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind, common_kind
+from migrations_ui.engine.through_django import (
+    ThroughDjango,
+    converted,
+    final_field,
+    names_own_type,
+)
 
 T = TypeVar("T")
 
@@ -24,6 +30,18 @@ class CopiedColumn:
     source: Column
     dest: Column
     transform: str = ""  # declared by the operator
+    # Where the kind is DJANGO.  Kept apart: a layout is known by its columns' facts.
+    through: ThroughDjango | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def read_as(self) -> Kind:
+        """The kind in which the source writes it."""
+        return self.through.source.kind or self.kind if self.through else self.kind
+
+    @property
+    def loaded_as(self) -> Kind:
+        """The kind in which the destination takes it."""
+        return self.through.dest.kind or self.kind if self.through else self.kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +61,32 @@ class Layout:
     @property
     def source_columns(self) -> list[TypedColumn]:
         return [
-            TypedColumn(column.kind, column.source, column.transform, column.dest.precision or 0)
+            TypedColumn(column.read_as, column.source, column.transform, column.dest.precision or 0)
             for column in self.columns
         ]
 
     @property
     def dest_columns(self) -> list[TypedColumn]:
-        return [TypedColumn(column.kind, column.dest) for column in self.columns]
+        return [TypedColumn(column.loaded_as, column.dest) for column in self.columns]
+
+    def for_dest(self, rows: bytes) -> bytes:
+        """Canonical rows of the source as the destination takes them; mostly they are the same."""
+        through = {i: column.through for i, column in enumerate(self.columns) if column.through}
+        return converted(rows, through) if through else rows
+
+    @property
+    def rows(self) -> Rows:
+        """The source's rows that are to be in the destination."""
+        return Rows(self.filters)
 
     @property
     def signature(self) -> list[str]:
         """What a canonical row of this layout holds, in order: two that are equal mean the same."""
-        return [f"{column.dest.name} {column.kind}" for column in self.columns]
+        return [
+            f"{column.dest.name} {column.kind}"
+            + (f" {column.source.type}" if column.kind is Kind.DJANGO else "")
+            for column in self.columns
+        ]
 
     @property
     def key_positions(self) -> list[int]:
@@ -98,16 +130,21 @@ def layouts(
             findings += missing
             continue
         source_name, dest_name = on_source[table.label], on_dest[table.label]
-        matching = Matching(table, dest_name, source, dest)
+        matching = Matching(table, source_name, dest_name, source, dest)
         matching.run(source_columns[source_name], dest_columns[dest_name])
         findings += matching.findings
         found.append(Layout(table, source_name, dest_name, tuple(matching.columns)))
     return found, findings
 
 
-def names_on(database: Database, tables: Iterable[Table]) -> dict[str, str]:
-    """The tables' names in this database, by label; a table that is missing is left out."""
-    existing = database.estimates().keys()
+def names_on(
+    database: Database, tables: Iterable[Table], existing: Collection[str] | None = None
+) -> dict[str, str]:
+    """The tables' names in this database, by label; a table that is missing is left out.
+
+    `existing` are the names of all tables of the database, if they are known already.
+    """
+    existing = database.estimates().keys() if existing is None else existing
     names = {
         table.label: physical_name(table.names, existing, database.folds_names) for table in tables
     }
@@ -140,9 +177,11 @@ def missing_table(
 class Matching:
     """The columns of one table, matched by name: first the model's, then what both have besides."""
 
-    def __init__(self, table: Table, name: str, source: Database, dest: Database) -> None:
+    def __init__(
+        self, table: Table, source_name: str, dest_name: str, source: Database, dest: Database
+    ) -> None:
         self.table = table
-        self.name = name
+        self.source_name, self.name = source_name, dest_name
         self.source_db, self.dest_db = source, dest
         self.source: dict[str, Column] = {}
         self.dest: dict[str, Column] = {}
@@ -152,10 +191,11 @@ class Matching:
     def run(self, source: Mapping[str, Column], dest: Mapping[str, Column]) -> None:
         """Match every column; what is left over on one side is a finding."""
         self.source, self.dest = dict(source), dict(dest)
-        for field in self.table.fields:
-            there = lookup(self.source, str(field.column), self.source_db.folds_names)
-            here = lookup(self.dest, str(field.column), self.dest_db.folds_names)
-            self.match(str(field.column), there, here, field)
+        for declared in self.table.fields:
+            column = str(declared.column)
+            there = lookup(self.source, column, self.source_db.folds_names)
+            here = lookup(self.dest, column, self.dest_db.folds_names)
+            self.match(column, there, here, declared)
         for name, there in list(self.source.items()):
             here = lookup(self.dest, name, self.dest_db.folds_names)
             if here is not None:
@@ -177,13 +217,31 @@ class Matching:
             return
         same_vendor = self.source_db.vendor == self.dest_db.vendor
         if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
-            self.unknown(source, dest)
+            self.match_through_django(source, dest, field)
             return
         if kind is Kind.DECIMAL and source.scale is None and self.source_db.refuses_digits:
             source = replace(source, scale=dest.scale)
         if loses_digits(kind, source, dest):
             self.precision_lost(source, dest)
         self.columns.append(CopiedColumn(kind, source, dest))
+
+    def match_through_django(
+        self, source: Column, dest: Column, field: Field[Any, Any] | None
+    ) -> None:
+        """Let the field convert the values, if it declares both types and can do so."""
+        if field is None:
+            self.unknown(source, dest)
+            return
+        through = ThroughDjango(field, (self.source_db, source), (self.dest_db, dest))
+        if not through.possible:
+            self.unknown(source, dest)
+        elif problem := through.problem(self.source_db.quote(self.source_name)):
+            self.unknown(
+                source, dest, f" Its {type(field).__name__} can't convert them: {problem}."
+            )
+        else:
+            self.columns.append(CopiedColumn(Kind.DJANGO, source, dest, through=through))
+            self.converted_by(source, dest, field)
 
     def missing(self, name: str, side: str) -> None:
         self.find(
@@ -195,13 +253,24 @@ class Matching:
             + (" (`manage.py migrate --database dest`)." if side == "destination" else "."),
         )
 
-    def unknown(self, source: Column, dest: Column) -> None:
+    def converted_by(self, source: Column, dest: Column, field: Field[Any, Any]) -> None:
+        self.find(
+            "through-django",
+            Severity.INFO,
+            source.name,
+            f"The column {source.name} is {source.type} in the source and {dest.type} in the "
+            f"destination. Its values go through Django's {type(field).__name__}, one by one, "
+            "which is slower; one that does not come through unaltered is refused.",
+            "Nothing to do.",
+        )
+
+    def unknown(self, source: Column, dest: Column, why: str = "") -> None:
         self.find(
             "type-unknown",
             Severity.BLOCKER,
             source.name,
             f"The column {source.name} is {source.type} in the source and {dest.type} in the "
-            "destination; values don't cross between these types.",
+            f"destination; values don't cross between these types.{why}",
             "Change the field so that both databases store it alike, or leave the table out.",
         )
 
@@ -257,6 +326,8 @@ def column_kind(
 ) -> Kind | None:
     """The kind in which the column crosses; a type of one vendor's own crosses to itself only."""
     kind = common_kind(source.storage, dest.storage, internal_type(field))
+    if source.storage is not dest.storage and kind is not Kind.JSON and names_own_type(field):
+        kind = None  # a subclass that stores it in its own way, such as UUIDs with their dashes
     # A day and 24 hours are two intervals, so between two that store intervals they go as they are.
     own = source.storage is None or source.storage is dest.storage is Kind.DURATION
     return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
@@ -273,6 +344,4 @@ def loses_digits(kind: Kind, source: Column, dest: Column) -> bool:
 
 def internal_type(field: Field[Any, Any] | None) -> str:
     """The internal type of a field, or of the field that its foreign keys end at."""
-    while target := getattr(field, "target_field", None):
-        field = target
-    return field.get_internal_type() if field is not None else ""
+    return final_field(field).get_internal_type() if field is not None else ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, RowRefused
-from migrations_ui.engine.exactness import refuse_inexact
+from migrations_ui.engine.exactness import exact
 from migrations_ui.engine.kinds import unescape
 from migrations_ui.engine.layout import Layout
 
@@ -26,22 +27,45 @@ class Rejected:
     signature: list[str]
 
 
+class Allowance:
+    """How many rows of a run may be set aside, by all its workers together."""
+
+    def __init__(self, limit: int = 0, taken: int = 0) -> None:
+        self.limit = limit
+        self._left = limit - taken
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether one more row may be set aside; it is counted then."""
+        with self._lock:
+            if self._left <= 0:
+                return False
+            self._left -= 1
+            return True
+
+    def give_back(self, rows: int) -> None:
+        """So many rows were set aside in vain: what they were part of was undone."""
+        with self._lock:
+            self._left += rows
+
+
 @dataclass
 class Rejects:
-    """The rows of one table that were set aside, `limit` at most."""
+    """The rows of one chunk that were set aside, as far as the allowance goes."""
 
-    limit: int = 0
+    allowance: Allowance = field(default_factory=Allowance)
     found: list[Rejected] = field(default_factory=list)
 
     def add(self, layout: Layout, row: bytes, error: RowRefused, line: int) -> None:
         """Set a row aside, or raise what says that there are too many."""
-        if len(self.found) < self.limit:
+        error.column = error.column or no_text(layout, row)
+        if self.allowance.take():
             key = key_of(layout, row)
             self.found.append(Rejected(key, error.column, error.message, row, layout.signature))
             return
         why = explained(error, layout, row)
-        if self.limit:
-            why += f" ({self.limit:,} other rows were set aside, which is the limit)"
+        if limit := self.allowance.limit:
+            why += f" ({limit:,} other rows were set aside, which is the limit)"
         raise RowRefused(why, line=line, column=error.column)
 
 
@@ -79,8 +103,7 @@ def _load_but_refused(
 
 def load(dest: Database, layout: Layout, rows: bytes) -> None:
     """Load rows as they are, or raise what is wrong with the first that can't be."""
-    refuse_inexact(layout, rows)
-    dest.load(layout.dest_name, layout.dest_columns, rows)
+    dest.load(layout.dest_name, layout.dest_columns, exact(layout, rows, dest))
 
 
 class Search:
@@ -146,6 +169,23 @@ def key_of(layout: Layout, row: bytes) -> str:
     """The primary key of a canonical row, for people."""
     values = row.rstrip(b"\n").split(TAB)
     return ", ".join(shown(values[position]) for position in layout.key_positions)
+
+
+def no_text(layout: Layout, row: bytes) -> str:
+    """The column that has a NUL or no UTF-8, which PostgreSQL refuses without naming it."""
+    values = row.rstrip(b"\n").split(TAB)
+    for column, value in zip(layout.columns, values, strict=True):
+        if b"\0" in value or not is_utf8(value):
+            return column.dest.name
+    return ""
+
+
+def is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def explained(error: RowRefused, layout: Layout, row: bytes) -> str:

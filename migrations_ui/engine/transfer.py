@@ -1,45 +1,28 @@
-"""A transfer of a selection of tables: wipe, load, constraints, sequences, counts."""
+"""A transfer of a selection of tables: wipe, load, indexes, constraints, sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import TypeVar
 
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk, chunks
+from migrations_ui.engine.copying import copy_chunk
+from migrations_ui.engine.crew import Connect, Crew, Job
 from migrations_ui.engine.databases.base import Database, ForeignKey
-from migrations_ui.engine.errors import EngineError, ServerError
+from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.errors import EngineError, IndexRefused, RowRefused, ServerError
+from migrations_ui.engine.jobs import Jobs
 from migrations_ui.engine.layout import Layout
-from migrations_ui.engine.rejecting import Rejected, Rejects
+from migrations_ui.engine.ledger import Begun, Ledger
+from migrations_ui.engine.rejecting import Allowance, Rejects
 
-
-class Listener(Protocol):
-    """Who is told what a transfer does, and may stop it by raising an exception."""
-
-    def phase(self, name: str) -> None:
-        """A phase begins: wipe, load, constraints, sequences."""
-
-    def dropping(self, keys: Sequence[ForeignKey]) -> None:
-        """These foreign keys are about to be dropped: note them down first."""
-
-    def restored(self, key: ForeignKey) -> None:
-        """This foreign key is back and valid."""
-
-    def wiped(self) -> None:
-        """All tables of the selection are empty now."""
-
-    def table_started(self, layout: Layout) -> None:
-        """The table's load begins."""
-
-    def table_progress(self, layout: Layout, rows: int) -> None:
-        """So many rows are loaded, not yet committed."""
-
-    def table_finished(self, layout: Layout, rows: int, rejected: Sequence[Rejected]) -> None:
-        """The table is loaded and committed, but for the rejected rows."""
-
-    def table_failed(self, layout: Layout, error: Exception) -> None:
-        """The table is as it was before its load: empty."""
+Result = TypeVar("Result")
+Part = TypeVar("Part", Index, ForeignKey)
 
 
 class Orphans(EngineError):
@@ -64,73 +47,283 @@ class SequenceState:
         return ""
 
 
-def transfer(
-    layouts: Sequence[Layout],
-    source: Database,
-    dest: Database,
-    listener: Listener,
-    rejects: Rejects,
-) -> None:
-    """Replace the destination's rows of these tables by the source's, but for those rejected.
+class Transfer:
+    """Replaces the destination's rows of these tables by the source's, but for those rejected.
 
-    Whatever happens, the foreign keys that were dropped are put back before it returns or raises.
+    `rows` is how many each table has, by label.  Whatever happens, the foreign keys and indexes
+    that were dropped are put back before `run` returns or raises, and a table of which a row was
+    refused is empty again.
     """
-    dest.prepare_load()
-    keys = dest.foreign_keys([layout.dest_name for layout in layouts])
-    try:
-        wipe(layouts, keys, dest, listener)
-        listener.phase("load")
-        for layout in layouts:
-            load(layout, source, dest, listener, rejects)
-        listener.phase("constraints")
-    except BaseException:
-        with suppress(EngineError):  # the journal keeps what could not be put back
-            put_back(keys, dest, listener)
-        raise
-    problems = put_back(keys, dest, listener)
-    listener.phase("sequences")
-    set_sequences(layouts, source, dest)
-    if problems:
-        raise Orphans(" ".join(problems))
+
+    def __init__(
+        self,
+        layouts: Sequence[Layout],
+        connect: Connect,
+        ledger: Ledger,
+        rows: Mapping[str, int],
+        *,
+        workers: int = 1,
+        allowance: Allowance | None = None,
+    ) -> None:
+        self.layouts = layouts
+        self.connect = connect
+        self.ledger = ledger
+        self.rows = rows
+        self.workers = workers
+        self.allowance = allowance or Allowance()
+        self.crew = Crew(workers, self.pair)
+        self.refused: list[Layout] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The tables in the destination."""
+        return [layout.dest_name for layout in self.layouts]
+
+    @contextmanager
+    def pair(self) -> Iterator[tuple[Database, Database]]:
+        """Connections for one thread, the destination's set up for loading."""
+        with ExitStack() as closing:
+            source, dest = self.persist(lambda: closing.enter_context(self.connect()))
+            dest.prepare_load()
+            yield source, dest
+
+    def run(self) -> None:
+        """Do it all; raise what went wrong."""
+        with self.pair() as (source, dest):
+            if not dest.writes_at_once:
+                self.crew = Crew(1, self.pair)
+            begun = self.ledger.begun
+            keys = self.in_the_way(dest, begun)
+            indexes = self.deferred(dest, begun)
+            if not begun:
+                self.ledger.planned(self.plan(source, indexes))
+            try:
+                self.persist(lambda: self.clear(dest, keys, indexes, begun), source, dest)
+                self.load(dest.index_builds(indexes))
+                self.ledger.phase("constraints")
+                problems = self.validate(keys)
+            except BaseException as error:
+                if self.ledger.gives_up(error):
+                    self.undo(keys, indexes)
+                raise
+            self.ledger.phase("sequences")
+            self.persist(lambda: set_sequences(self.layouts, source, dest), source, dest)
+        if problems:
+            raise Orphans(" ".join(problems))
+
+    def persist(self, work: Callable[[], Result], *databases: Database) -> Result:
+        """Do it, and again over new connections after errors that pass, as the ledger allows."""
+        for attempt in count(1):
+            try:
+                if attempt > 1:
+                    reconnect(databases)
+                return work()
+            except EngineError as error:
+                self.crew.check()
+                self.ledger.check()  # an interrupted statement fails because of what it raises
+                if not error.transient or not self.ledger.again(error, attempt):
+                    raise
+        raise AssertionError("counting has no end")
+
+    def in_the_way(self, dest: Database, begun: Begun | None) -> list[ForeignKey]:
+        """The foreign keys that go before the load, or have gone."""
+        if begun is None:
+            return dest.foreign_keys(self.names)
+        there = dest.foreign_keys(self.names) if begun.unfinished else []
+        names = {(key.table, key.name) for key in there}
+        return [*there, *(key for key in begun.keys if (key.table, key.name) not in names)]
+
+    def deferred(self, dest: Database, begun: Begun | None) -> list[Index]:
+        """The indexes whose building after the load takes less time than their upkeep meanwhile.
+
+        Where refused rows are set aside, constraints stay: they have to refuse them row by row.
+        """
+        there = [
+            index
+            for layout in self.layouts
+            if dest.loads_without_indexes(self.rows[layout.label])
+            if begun is None or layout.label in begun.unfinished
+            for index in dest.secondary_indexes([layout.dest_name])
+            if not ((index.unique or index.constraint) and self.allowance.limit)
+        ]
+        names = {(index.table, index.name) for index in there}
+        gone = begun.indexes if begun else ()
+        return [*there, *(index for index in gone if (index.table, index.name) not in names)]
+
+    def plan(self, source: Database, indexes: Sequence[Index]) -> list[Chunk]:
+        """The chunks; what comes after a table's load counts as part of its size."""
+        after = Counter(index.table for index in indexes)
+        return [
+            replace(chunk, size=chunk.size * (1 + after[chunk.layout.dest_name]))
+            for chunk in chunks(self.layouts, source, self.rows)
+        ]
+
+    def clear(
+        self,
+        dest: Database,
+        keys: Sequence[ForeignKey],
+        indexes: Sequence[Index],
+        begun: Begun | None,
+    ) -> None:
+        """Empty the tables and take off what is in the way, noted down before that."""
+        self.ledger.phase("wipe")
+        self.ledger.dropping(keys if dest.drops_foreign_keys else [], indexes)
+        if dest.drops_foreign_keys:
+            for key in keys:
+                dest.drop_foreign_key(key)
+        if not begun:
+            dest.wipe(self.names)
+            self.ledger.wiped()
+        for table, its_own in by_table(indexes):
+            dest.drop_indexes(table, its_own)
+
+    def load(self, builds: Sequence[list[Index]]) -> None:
+        """Load all chunks, and build the indexes of each table as soon as it is loaded."""
+        rows = {layout.dest_name: self.rows[layout.label] for layout in self.layouts}
+        jobs = Jobs(self.ledger.claim, sorted(builds, key=lambda build: -rows[build[0].table]))
+
+        def work(job: Chunk | list[Index], source: Database, dest: Database) -> None:
+            if not isinstance(job, Chunk):
+                self.build(job, source, dest)
+                return
+            try:
+                if self.copy(job, source, dest):
+                    jobs.loaded(job.layout.dest_name)
+            finally:
+                jobs.done()
+
+        self.ledger.phase("load")
+        self.crew.share(jobs.claim, work)  # type: ignore[misc]  # mypy infers no union from both
+        self.ledger.phase("indexes")
+        self.crew.share(one_of(jobs.rest()), self.build)
+
+    def copy(self, chunk: Chunk, source: Database, dest: Database) -> bool:
+        """Copy one chunk and say how it went; whether its table is complete."""
+
+        def progress(rows: int) -> None:
+            self.crew.check()
+            self.ledger.progress(chunk, rows)
+
+        def attempt() -> tuple[int, Rejects]:
+            nonlocal chunk
+            part, chunk = chunk, replace(chunk, again=True)
+            rejects = Rejects(self.allowance)
+            try:
+                return copy_chunk(source, dest, part, progress, rejects, confirm), rejects
+            except BaseException:
+                self.allowance.give_back(len(rejects.found))
+                raise
+
+        def confirm() -> None:
+            self.ledger.confirm(chunk)
+
+        try:
+            rows, rejects = self.persist(attempt, source, dest)
+        except BaseException as error:
+            if isinstance(error, RowRefused):
+                self.refused.append(chunk.layout)
+            self.ledger.failed(chunk, error)
+            raise
+        return self.ledger.finished(chunk, rows, rejects.found)
+
+    def build(self, indexes: list[Index], source: Database, dest: Database) -> None:
+        """Build indexes of one table."""
+        table = indexes[0].table
+        self.ledger.building(indexes)
+        try:
+            self.persist(lambda: dest.restore_indexes(table, indexes), source, dest)
+        except IndexRefused:
+            self.refused += [layout for layout in self.layouts if layout.dest_name == table]
+            raise
+        self.ledger.built(indexes)
+
+    def validate(self, keys: Sequence[ForeignKey]) -> list[str]:
+        """Put the foreign keys back, those of several tables at once; what violates them."""
+        problems: list[str] = []
+
+        def work(job: tuple[str, list[ForeignKey]], source: Database, dest: Database) -> None:
+            put = partial(put_back, job[1], dest, self.ledger.restored)
+            problems.extend(self.persist(put, source, dest))
+
+        self.crew.share(one_of(by_table(keys)), work)
+        return problems
+
+    def undo(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
+        """Bring the destination into a state that can be looked at; the journal keeps the rest."""
+        with suppress(EngineError), self.pair() as (_, dest):
+            self.make_whole(dest, keys, indexes)
+
+    def make_whole(
+        self, dest: Database, keys: Sequence[ForeignKey], indexes: Sequence[Index]
+    ) -> None:
+        """Empty the tables of which a row was refused, and put back what was taken off."""
+        for layout in self.refused:
+            with suppress(EngineError):
+                self.empty(layout, dest)
+        for table, its_own in by_table(indexes):
+            with suppress(EngineError):
+                self.restore(table, its_own, dest)
+        with suppress(EngineError):
+            put_back(keys, dest, self.ledger.restored)
+
+    def empty(self, layout: Layout, dest: Database) -> None:
+        """Empty one table again."""
+        dest.wipe([layout.dest_name])
+        self.ledger.emptied(layout)
+
+    def restore(self, table: str, indexes: list[Index], dest: Database) -> None:
+        """Put a table's indexes back; where they can't hold its rows, it has none then."""
+        try:
+            dest.restore_indexes(table, indexes)
+        except IndexRefused:
+            for layout in self.layouts:
+                if layout.dest_name == table:
+                    self.empty(layout, dest)
+            dest.restore_indexes(table, indexes)
+        self.ledger.built(indexes)
 
 
-def wipe(
-    layouts: Sequence[Layout], keys: Sequence[ForeignKey], dest: Database, listener: Listener
-) -> None:
-    """Empty the tables; foreign keys that are in the way go first, and are noted before that."""
-    listener.phase("wipe")
-    if dest.drops_foreign_keys:
-        listener.dropping(keys)
-        for key in keys:
-            dest.drop_foreign_key(key)
-    dest.wipe([layout.dest_name for layout in layouts])
-    listener.wiped()
+def reconnect(databases: Sequence[Database]) -> None:
+    """New connections to source and destination in the place of those that may be lost."""
+    for database in databases:
+        database.reconnect()
+        if not database.read_only:
+            database.prepare_load()
 
 
-def load(
-    layout: Layout, source: Database, dest: Database, listener: Listener, rejects: Rejects
-) -> None:
-    """Load one table and say how it went."""
-    listener.table_started(layout)
-    before = len(rejects.found)
-    try:
-        rows = copy_table(
-            source, dest, layout, lambda rows: listener.table_progress(layout, rows), rejects
-        )
-    except Exception as error:
-        listener.table_failed(layout, error)
-        raise
-    listener.table_finished(layout, rows, rejects.found[before:])
+def by_table(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
+    """The indexes or foreign keys of each table, in the tables' order."""
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part.table, []).append(part)
+    return list(found.items())
 
 
-def put_back(keys: Sequence[ForeignKey], dest: Database, listener: Listener) -> list[str]:
-    """Put foreign keys back, or check those that were not enforced; say which rows violate them."""
+def one_of(jobs: Iterable[Job]) -> Callable[[], Job | None]:
+    """Hands out the jobs, each to one worker, and None after the last."""
+    waiting = deque(jobs)
+
+    def claim() -> Job | None:
+        with suppress(IndexError):  # another worker has taken the last one meanwhile
+            return waiting.popleft()
+        return None
+
+    return claim
+
+
+def put_back(
+    keys: Sequence[ForeignKey], dest: Database, restored: Callable[[ForeignKey], object]
+) -> list[str]:
+    """Put foreign keys back, or check those that were not enforced; say which rows violate them.
+
+    `restored` is told each that is back and valid.
+    """
     problems = []
     for key in keys:
         if problem := restore(key, dest):
             problems.append(problem)
         else:
-            listener.restored(key)
+            restored(key)
     return problems
 
 
@@ -142,6 +335,8 @@ def restore(key: ForeignKey, dest: Database) -> str:
             return ""
         error = ""
     except ServerError as refused:
+        if refused.transient:
+            raise
         error = str(refused)
     rows, samples = dest.orphans(key)
     if not rows:

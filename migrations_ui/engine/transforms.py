@@ -6,9 +6,12 @@ and every comparison see the same values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
+
+from django.db.models import Field
 
 from migrations_ui.engine.catalog import make_table
 from migrations_ui.engine.databases.base import Database, RowFilter
@@ -71,17 +74,20 @@ def transformed(
 ) -> list[Layout]:
     """The layouts with the chosen transforms; a choice that fits no column is an `EngineError`."""
     found = {layout.label: layout for layout in layouts}
+    filters = Filters(source)
     for choice in choices:
         layout = chosen_layout(choice, found.values())
         column = chosen_column(choice, layout)
         if choice.transform is Transform.SKIP_ORPHANS:
-            layout = replace(layout, filters=(*layout.filters, has_parent(choice, layout, source)))
+            filters.add(choice, layout, column)
         else:
             changed = replace(column, transform=choice.transform)
             columns = tuple(changed if c is column else c for c in layout.columns)
-            layout = replace(layout, columns=columns)
-        found[layout.label] = layout
-    return list(found.values())
+            found[layout.label] = replace(layout, columns=columns)
+    return [
+        replace(layout, filters=nested(filters.found, layout.source_name))
+        for layout in found.values()
+    ]
 
 
 def chosen_layout(choice: Choice, layouts: Iterable[Layout]) -> Layout:
@@ -109,17 +115,55 @@ def chosen_column(choice: Choice, layout: Layout) -> CopiedColumn:
     return column
 
 
-def has_parent(choice: Choice, layout: Layout, source: Database) -> RowFilter:
-    """The filter that leaves out rows whose foreign key of this column leads nowhere."""
-    for field in layout.table.fields:
-        target = getattr(field, "target_field", None)
-        if str(field.column) != choice.column or target is None:
-            continue
-        existing = source.estimates().keys()
-        parent = physical_name(make_table(target.model).names, existing, source.folds_names)
+class Filters:
+    """The filters that leave out rows whose foreign key leads nowhere, or to a row left out."""
+
+    def __init__(self, source: Database) -> None:
+        self.source = source
+        self.found: dict[str, list[RowFilter]] = {}
+
+    def add(self, choice: Choice, layout: Layout, column: CopiedColumn) -> None:
+        """Leave out the rows of a table that this column of it does not lead anywhere."""
+        self.found.setdefault(layout.source_name, []).append(self.plain(choice, layout, column))
+
+    def plain(self, choice: Choice, layout: Layout, column: CopiedColumn) -> RowFilter:
+        """The filter of a single table."""
+        target = self.target(choice, layout, column)
+        names, folds = make_table(target.model).names, self.source.folds_names
+        parent = physical_name(names, self.source.estimates().keys(), folds)
         if parent is None:
-            raise EngineError(f"{choice}: the source has no table {target.model._meta.db_table}.")
-        column = lookup(source.columns([parent])[parent], target.column, source.folds_names)
-        if column is not None:
-            return RowFilter((choice.column,), parent, (column.name,))
-    raise EngineError(f"{choice}: the column is no foreign key.")
+            raise EngineError(f"{choice}: the source has no table {names[0]}.")
+        key = lookup(self.source.columns([parent])[parent], str(target.column), folds)
+        if key is None:
+            raise EngineError(f"{choice}: {parent} has no column {target.column} in the source.")
+        return RowFilter(column.source.name, parent, key.name, is_exact(column))
+
+    def target(self, choice: Choice, layout: Layout, column: CopiedColumn) -> Field[Any, Any]:
+        """The field that the column refers to."""
+        for field in layout.table.fields:
+            target: Field[Any, Any] | None = getattr(field, "target_field", None)
+            of_field = lookup({column.source.name: column}, str(field.column), folds=True)
+            if of_field and target and not getattr(field, "db_constraint", True):
+                raise EngineError(f"{choice}: the model lets this foreign key lead nowhere.")
+            if of_field and target:
+                return target
+        raise EngineError(f"{choice}: the column is no foreign key.")
+
+
+def is_exact(column: CopiedColumn) -> bool:
+    """Whether the destination tells "a" from "A" in a reference, whatever the source does."""
+    return column.kind is Kind.TEXT and not column.dest.folds
+
+
+def nested(
+    found: Mapping[str, Sequence[RowFilter]], table: str, below: tuple[str, ...] = ()
+) -> tuple[RowFilter, ...]:
+    """The filters of a source's table, with those of its parents above them.
+
+    Of tables that refer to one another in a circle, each is followed once.
+    """
+    seen = (*below, table)
+    return tuple(
+        one if one.parent in seen else one._replace(above=nested(found, one.parent, seen))
+        for one in found.get(table, ())
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from django.apps import apps
 
@@ -36,6 +36,23 @@ def without_model(source: Side, dest: Side) -> Iterator[Finding]:
                     if side.role == "source"
                     else "."
                 ),
+            )
+
+
+def of_another_vendor(dest: Side, app_labels: Collection[str]) -> Iterator[Finding]:
+    """Tables that `migrate` does not make on the destination's vendor."""
+    here = dest.database.vendor
+    for model in apps.get_models():
+        vendor = model._meta.required_db_vendor
+        if vendor and vendor != here and model._meta.app_label in app_labels:
+            yield Finding(
+                code="table-of-another-vendor",
+                severity=Severity.INFO,
+                label=model._meta.label,
+                table=model._meta.db_table,
+                message=f"{model._meta.label} is made for {vendor} alone, so the destination "
+                f"({here}) has no such table, and it is left out.",
+                remedy="Nothing, if the site does without it there.",
             )
 
 

@@ -17,6 +17,12 @@ CONNECT_TIMEOUT = 5
 # Seconds that a SQLite connection waits for another one's write.
 BUSY_TIMEOUT = 20
 
+# Seconds that a lock is waited for, that any statement may take, and that a transaction may stay
+# open without one (its rows come from a slow source, or its process was suspended).
+LOCK_TIMEOUT = 30
+STATEMENT_TIMEOUT = 24 * 3600
+IDLE_TIMEOUT = 3600
+
 LOOPBACK = {"", "localhost", "127.0.0.1", "::1"}
 PORTS = {"postgresql": "5432", "mysql": "3306"}
 

@@ -5,12 +5,43 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
+from migrations_ui.engine.databases import filters
 from migrations_ui.engine.databases.access import Config
+from migrations_ui.engine.databases.facts import (
+    ALL_ROWS,
+    Column,
+    ForeignKey,
+    KeySequence,
+    RowFilter,
+    Rows,
+    Server,
+    TypedColumn,
+    kept,
+)
+from migrations_ui.engine.databases.indexing import IndexOperations
+from migrations_ui.engine.databases.positions import PositionOperations
+from migrations_ui.engine.databases.ranges import KeyList, KeyRange, conditions, listed
+from migrations_ui.engine.databases.sessions import SessionOperations
 from migrations_ui.engine.errors import ServerError
-from migrations_ui.engine.kinds import Kind
+
+__all__ = [
+    "ALL_ROWS",
+    "Column",
+    "Database",
+    "ForeignKey",
+    "KeyList",
+    "KeyRange",
+    "KeySequence",
+    "RowFilter",
+    "Rows",
+    "Server",
+    "TypedColumn",
+    "Write",
+    "blocks",
+    "kept",
+]
 
 # Bytes that a reader collects before it hands them on.
 BLOCK = 256 * 1024
@@ -18,84 +49,6 @@ BLOCK = 256 * 1024
 FIRST_ROWS = 100
 MOST_ROWS = 2_000
 ORPHAN_SAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Server:
-    """A database as it may be shown: never a password."""
-
-    vendor: str
-    product: str  # "PostgreSQL 15.4"
-    version: tuple[int, ...]
-    name: str  # the database's name; for SQLite the file's base name
-    host: str  # "db.example.org:5432"; for SQLite the folder
-    identity: str  # equal for two connections if and only if they reach the same database
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column as the database really has it."""
-
-    name: str
-    type: str  # the vendor's own name of the type, in lower case, with its length
-    storage: Kind | None  # None where no kind fits
-    nullable: bool
-    generated: bool = False
-    scale: int | None = None  # decimals: digits after the point
-    # Decimals: digits; datetimes and times: digits of the fraction; floats: bits of the mantissa.
-    precision: int | None = None
-    length: int | None = None  # characters
-    charset: str = ""
-    has_default: bool = False
-    collation: str = ""  # MySQL's, which decides what is unique
-    unsigned: bool = False
-
-
-class TypedColumn(NamedTuple):
-    """A column of one side, the kind in which its values cross, and a declared transform.
-
-    `digits` is how many digits of a second the transform "truncate-microseconds" leaves.
-    """
-
-    kind: Kind
-    column: Column
-    transform: str = ""
-    digits: int = 6
-
-
-def kept(column: TypedColumn) -> tuple[int, str]:
-    """What "truncate-microseconds" leaves of a canonical text, and zeros for the rest."""
-    whole = len("HH:MM:SS") if column.kind is Kind.TIME else len("YYYY-MM-DD HH:MM:SS")
-    if not column.digits:
-        return whole, ".000000"
-    return whole + 1 + column.digits, "0" * (6 - column.digits)
-
-
-class RowFilter(NamedTuple):
-    """Leaves out rows whose columns have no match in the parent; a NULL needs none."""
-
-    columns: tuple[str, ...]
-    parent: str
-    parent_columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ForeignKey:
-    """A foreign-key constraint as the database has it; `definition` puts it back."""
-
-    table: str
-    name: str
-    columns: tuple[str, ...]
-    parent: str
-    parent_columns: tuple[str, ...]
-    definition: str = ""
-
-
-class KeySequence(NamedTuple):
-    """What hands out the keys of a table: its column and the next value."""
-
-    column: str
-    next_value: int
 
 
 Write = Callable[[bytes], object]
@@ -115,7 +68,7 @@ def blocks(
         at_once = max(1, min(MOST_ROWS, BLOCK * len(rows) // len(block)))
 
 
-class Database(ABC):
+class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     """One connection to a source or a destination, used by one thread at a time.
 
     Every failure of the server surfaces as `ServerError`, of a row as `RowRefused`, of connecting
@@ -130,6 +83,14 @@ class Database(ABC):
     # Decimals are declared without their digits; reading refuses those that the scale has no room
     # for, so that none is cut.
     refuses_digits: ClassVar[bool] = False
+    # No session of an ordinary role gets around a foreign key that is there and valid.
+    enforces_foreign_keys: ClassVar[bool] = False
+    # Tells -0.0 from 0.0.
+    has_negative_zero: ClassVar[bool] = True
+    # Several transactions may write at once.
+    writes_at_once: ClassVar[bool] = True
+    # A column of numbers takes texts as well, and keeps them.
+    keeps_texts: ClassVar[bool] = False
     # Names of tables and columns that differ only in case are the same.
     folds_names: bool = False
 
@@ -153,6 +114,11 @@ class Database(ABC):
         """Close the connection; what was not committed is undone."""
         with suppress(self.driver_error):  # the server may have closed it before
             self.connection.close()
+
+    def reconnect(self) -> None:
+        """A new connection in the place of one that may be lost."""
+        self.close()
+        self.connection = self.connect()
 
     # -- Statements -------------------------------------------------------------------------------
 
@@ -180,7 +146,9 @@ class Database(ABC):
         except self.driver_error as error:
             message = " ".join(str(part) for part in error.args).strip() or type(error).__name__
             doing = " ".join(sql.split())[:120]
-            raise ServerError(f"{self.label}: {message} (in: {doing})") from error
+            raise ServerError(
+                f"{self.label}: {message} (in: {doing})", transient=self.is_transient(error)
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -223,6 +191,10 @@ class Database(ABC):
         """Identifiers, separated by commas."""
         return ", ".join(self.quote(name) for name in names)
 
+    @abstractmethod
+    def exactly(self, sql: str) -> str:
+        """SQL for a text such that equal means the same bytes."""
+
     # -- Facts ------------------------------------------------------------------------------------
 
     @property
@@ -239,6 +211,10 @@ class Database(ABC):
         """All tables, with about how many rows each has (None where nothing is known), cheaply."""
 
     @abstractmethod
+    def sizes(self, tables: Iterable[str]) -> dict[str, int]:
+        """About how many bytes each of the tables has, cheaply."""
+
+    @abstractmethod
     def columns(self, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
         """The columns of each of the tables, in their order, by name."""
 
@@ -250,23 +226,52 @@ class Database(ABC):
     def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
         """For each of the tables that hands out its keys: the column and the next key."""
 
-    def count(self, table: str, filters: Sequence[RowFilter] = ()) -> int:
-        """The exact number of rows that the filters leave."""
-        where = self.where(table, filters)
-        return int(self.query(f"SELECT COUNT(*) FROM {self.quote(table)}{where}")[0][0])
+    def count(self, table: str, rows: Rows = ALL_ROWS) -> int:
+        """The exact number of these rows."""
+        return int(self.query(f"SELECT COUNT(*) FROM {self.from_(table, rows)}")[0][0])
 
-    def where(self, table: str, filters: Sequence[RowFilter]) -> str:
-        """SQL for the rows that the filters leave."""
-        conditions = [self._has_parent(table, found) for found in filters]
-        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    def is_empty(self, table: str) -> bool:
+        return not self.query(f"SELECT 1 FROM {self.quote(table)} LIMIT 1")
 
-    def _has_parent(self, table: str, found: RowFilter) -> str:
-        columns = [f"{self.quote(table)}.{self.quote(name)}" for name in found.columns]
-        parents = [f"p.{self.quote(name)}" for name in found.parent_columns]
-        missing = " OR ".join(f"{name} IS NULL" for name in columns)
-        match = " AND ".join(f"{p} = {c}" for p, c in zip(parents, columns, strict=True))
-        parent = self.quote(found.parent)
-        return f"({missing} OR EXISTS (SELECT 1 FROM {parent} p WHERE {match}))"
+    def from_(self, table: str, rows: Rows) -> str:
+        """SQL for these rows, to follow a FROM."""
+        found = filters.conditions(self, table, self.quote(table), rows.filters)
+        if rows.keys:
+            found += conditions([self.column(table, name) for name in rows.keys.columns], rows.keys)
+        if rows.listed:
+            found.append(listed([self.column(table, n) for n in rows.listed.columns], rows.listed))
+        where = f" WHERE {' AND '.join(found)}" if found else ""
+        order = ", ".join(self.column(table, name) for name in rows.order)
+        return f"{self.quote(table)}{where}" + (f" ORDER BY {order}" if order else "")
+
+    def column(self, table: str, name: str) -> str:
+        """A column, qualified: its name alone may be that of another table in a subquery."""
+        return f"{self.quote(table)}.{self.quote(name)}"
+
+    def cuts(self, table: str, key: Sequence[Column], every: int) -> Iterator[tuple[str, ...]]:
+        """Bounds (see `KeyRange`) that cut the table into ranges of `every` rows.
+
+        Each is one step through the key's index from the last: linear in all, whatever gaps there
+        are between the keys.
+        """
+        names = tuple(column.name for column in key)
+        bounds = ", ".join(self.bound(column) for column in key)
+        after = None
+        while True:
+            rows = self.from_(table, Rows(keys=KeyRange(names, after), order=names))
+            found = self.query(f"SELECT {bounds} FROM {rows} LIMIT 1 OFFSET {every - 1}")
+            if not found or found[0] == after:
+                return
+            after = tuple(str(literal) for literal in found[0])
+            yield after
+
+    @abstractmethod
+    def bound(self, column: Column) -> str:
+        """SQL for a literal, in this vendor's SQL, of the column's value."""
+
+    @abstractmethod
+    def literal(self, column: TypedColumn, value: bytes) -> str:
+        """A literal, in this vendor's SQL, of a canonical value that is not escaped nor NULL."""
 
     def max_key(self, table: str, column: str) -> int | None:
         """The largest key; None for an empty table."""
@@ -283,7 +288,13 @@ class Database(ABC):
             f"FROM {self.quote(key.table)} c LEFT JOIN {self.quote(key.parent)} p ON {joined} "
             f"WHERE {present} AND {parent[0]} IS NULL"
         )
-        rows = self.query(f"SELECT DISTINCT {', '.join(child)} {source} LIMIT {ORPHAN_SAMPLES}")
+        # Each value once: MySQL steps from one to the next in the key's index.
+        values = f"(SELECT DISTINCT {self.quoted(key.columns)} FROM {self.quote(key.table)}) c"
+        rows = self.query(
+            f"SELECT {', '.join(child)} FROM {values} LEFT JOIN {self.quote(key.parent)} p "
+            f"ON {joined} WHERE {present} AND {parent[0]} IS NULL "
+            f"ORDER BY {', '.join(child)} LIMIT {ORPHAN_SAMPLES}"
+        )
         if not rows:
             return 0, []
         count = int(self.query(f"SELECT COUNT(*) {source}")[0][0])
@@ -301,6 +312,18 @@ class Database(ABC):
     @abstractmethod
     def wipe(self, tables: Sequence[str]) -> None:
         """Remove every row of the tables, whose foreign keys are out of the way already."""
+
+    def delete(self, table: str, rows: Rows) -> None:
+        """Delete these rows."""
+        self.execute(f"DELETE FROM {self.from_(table, rows)}")
+
+    @abstractmethod
+    def list_keys(self, table: str, key: Sequence[str]) -> str:
+        """The name of a new, empty, temporary table of these columns of the table."""
+
+    @abstractmethod
+    def delete_listed(self, table: str, key: Sequence[str], listed: str) -> None:
+        """Delete the rows whose keys are in the temporary table, and drop that."""
 
     @abstractmethod
     def set_next_key(self, table: str, column: str, value: int) -> None:
@@ -325,9 +348,9 @@ class Database(ABC):
         table: str,
         columns: Sequence[TypedColumn],
         write: Write,
-        filters: Sequence[RowFilter] = (),
+        rows: Rows = ALL_ROWS,
     ) -> None:
-        """Write the table's rows as canonical rows, transformed, in blocks of whole rows."""
+        """Write these rows as canonical rows, transformed, in blocks of whole rows."""
 
     @abstractmethod
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:

@@ -58,6 +58,10 @@ class Index:
     partial: bool = False
     valid: bool = True
     ordinary: bool = True  # it compares and sorts as its type does
+    # In words, what makes it hold rows equal whose columns differ, or not hold equal those that
+    # don't; "" where equal columns are all there is to it.
+    by: str = ""
+    most: int | None = None  # bytes that an entry may have
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,29 @@ def inspect(database: Database) -> Inspector:
     return inspector
 
 
-def grouped_indexes(rows: Iterable[tuple[str, str, str | None, bool, bool]]) -> list[Index]:
-    """Indexes from rows of (table, index, column, unique, partial), in the columns' order."""
-    found: dict[tuple[str, str, bool, bool], list[str | None]] = {}
-    for table, name, column, unique, partial in rows:
-        found.setdefault((table, name, unique, partial), []).append(column)
+def grouped_indexes(
+    rows: Iterable[tuple[str, str, str | None, bool, bool, str]],
+) -> list[Index]:
+    """Indexes from rows of (table, index, column, unique, partial, by), in the columns' order."""
+    found: dict[tuple[str, str, bool, bool], list[tuple[str | None, str]]] = {}
+    for table, name, column, unique, partial, by in rows:
+        found.setdefault((table, name, unique, partial), []).append((column, by))
     return [
-        Index(table, name, tuple(columns), unique, partial)
+        Index(
+            table,
+            name,
+            tuple(column for column, _ in columns),
+            unique,
+            partial,
+            by=what_by([by for _, by in columns], columns=[c for c, _ in columns], partial=partial),
+        )
         for (table, name, unique, partial), columns in found.items()
     ]
+
+
+def what_by(found: Iterable[str], *, columns: Iterable[str | None], partial: bool) -> str:
+    """What an index goes by besides equal columns."""
+    words = [by for by in dict.fromkeys(found) if by]
+    words += ["an expression"] if None in columns else []
+    words += ["a condition"] if partial else []
+    return " and ".join(words)

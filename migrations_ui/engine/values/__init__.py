@@ -14,7 +14,9 @@ from migrations_ui.engine.databases.inspecting import inspect
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.values.cascades import Cascades
 from migrations_ui.engine.values.columns import Crossing, hazards
+from migrations_ui.engine.values.hazards import WORDS, Hazard
 from migrations_ui.engine.values.readers import Reader, reader
 from migrations_ui.engine.values.references import References
 from migrations_ui.engine.values.scan import Scan
@@ -49,6 +51,7 @@ class Check:
         self.source_checks = Checks(there, [layout.source_name for layout in layouts])
         self.uniques = Uniques(layouts, self.reader, there, self.target)
         self.references = References(layouts, self.reader, there, self.target)
+        self.refused: dict[str, list[Hazard]] = {}
 
     def run(self, progress: Progress) -> Iterator[Finding]:
         """The findings of one table after the other."""
@@ -60,6 +63,7 @@ class Check:
                 yield from self.references.check(layout)
             except EngineError as error:
                 yield not_checked(layout, error)
+        yield from Cascades(self.references, self.reader).check(self.refused)
 
     def values(self, layout: Layout) -> Iterator[Finding]:
         """One pass over the table, for all hazards of all its columns."""
@@ -77,7 +81,11 @@ class Check:
                 )
             )
         ]
-        yield from Scan(layout, self.reader).findings(found)
+        scan = Scan(layout, self.reader)
+        for hazard, rows in scan.found(found).items():
+            if WORDS[hazard.code].is_refused:
+                self.refused.setdefault(layout.label, []).append(hazard)
+            yield scan.finding(hazard, rows)
 
 
 def not_checked(layout: Layout, error: EngineError) -> Finding:

@@ -7,9 +7,10 @@ values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.findings import Severity
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn
 from migrations_ui.engine.values.hazards import Hazard
@@ -48,13 +49,18 @@ class Crossing:
         if predicate:
             yield Hazard(code, self.dest.name, predicate, self.source, tuple(facts.items()))
 
+    def warning(self, code: str, predicate: str) -> Iterator[Hazard]:
+        """The same of values that arrive as they are."""
+        for found in self.hazard(code, predicate):
+            yield replace(found, severity=Severity.WARNING)
+
 
 def hazards(crossing: Crossing) -> Iterator[Hazard]:
     """Everything that has to be looked for in the values of one column."""
     kind = crossing.column.kind
     if crossing.source.nullable and not crossing.dest.nullable:
         yield from crossing.hazard("null-refused", crossing.reader.missing(crossing.source))
-    if kind is not Kind.BINARY:
+    if kind not in (Kind.BINARY, Kind.DJANGO):
         yield from crossing.hazard("blob-in-text", crossing.reader.blob(crossing.source))
     for look in LOOKS.get(kind, ()):
         yield from look(crossing)
@@ -99,6 +105,18 @@ def sizes(crossing: Crossing) -> Iterator[Hazard]:
         yield from crossing.hazard("packet-too-large", reader.heavier(source, most))
 
 
+def entries(crossing: Crossing) -> Iterator[Hazard]:
+    """An index of PostgreSQL has room for so many bytes, after a compression that nobody knows."""
+    most = crossing.target.entry(crossing.dest_table, crossing.dest)
+    holds = [column.length * 4 for column in (crossing.dest, crossing.source) if column.length]
+    same_vendor = crossing.reader.database.vendor == crossing.target.vendor
+    if most is not None and not same_vendor and min(holds, default=ENDLESS) > most:
+        for found in crossing.warning(
+            "index-entry", crossing.reader.heavier(crossing.source, most)
+        ):
+            yield replace(found, facts=(("most", most),))
+
+
 def paddings(crossing: Crossing) -> Iterator[Hazard]:
     """Types of a fixed length: MySQL drops spaces from `char` and adds zeros to `binary`."""
     reader, source, dest = crossing.reader, crossing.source, crossing.dest
@@ -120,8 +138,21 @@ def bytes_only(crossing: Crossing) -> Iterator[Hazard]:
 
 def numbers(crossing: Crossing) -> Iterator[Hazard]:
     """Where SQLite comes from, texts; to SQLite they go as they are, except into floats."""
+    texts = crossing.reader.not_numeric(crossing.source)
     if crossing.target.vendor != "sqlite" or crossing.column.kind in (Kind.FLOAT, Kind.DURATION):
-        yield from crossing.hazard("not-a-number", crossing.reader.not_numeric(crossing.source))
+        yield from crossing.hazard("not-a-number", texts)
+    else:
+        yield from crossing.warning("text-among-numbers", texts)
+
+
+def wholes(crossing: Crossing) -> Iterator[Hazard]:
+    """Where SQLite comes from, floats, some of which were integers of more than 64 bits."""
+    reader, source = crossing.reader, crossing.source
+    yield from crossing.hazard("not-an-integer", reader.not_whole(source))
+    if reader.is_dynamic:
+        least, most = -(2**63), 2**63 - 1
+        outside = reader.outside(source, least, most)
+        yield from crossing.hazard("integer-out-of-range", outside, least=least, most=most)
 
 
 def ranges(crossing: Crossing) -> Iterator[Hazard]:
@@ -131,12 +162,13 @@ def ranges(crossing: Crossing) -> Iterator[Hazard]:
     low, high = integers(source, reader.database.vendor)
     if crossing.source_checks.positive(crossing.source_table, source):
         low = 0
-    if low < least or high > most:
+    if low < least or high > most or reader.is_dynamic:
         outside = reader.outside(source, least, most)
         yield from crossing.hazard("integer-out-of-range", outside, least=least, most=most)
 
 
 def booleans(crossing: Crossing) -> Iterator[Hazard]:
+    yield from wholes(crossing)
     if crossing.dest.storage is Kind.BOOLEAN and crossing.target.vendor == "postgresql":
         yield from crossing.hazard("boolean-not-0-1", crossing.reader.no_boolean(crossing.source))
         yield from crossing.hazard("not-an-integer", crossing.reader.not_whole(crossing.source))
@@ -183,7 +215,7 @@ def floats(crossing: Crossing) -> Iterator[Hazard]:
 
 
 def durations(crossing: Crossing) -> Iterator[Hazard]:
-    yield from crossing.hazard("not-an-integer", crossing.reader.not_whole(crossing.source))
+    yield from wholes(crossing)
     if crossing.dest.storage is not Kind.DURATION:
         yield from crossing.hazard(
             "duration-without-length", crossing.reader.far_duration(crossing.source)
@@ -196,8 +228,11 @@ def durations(crossing: Crossing) -> Iterator[Hazard]:
 
 
 def zero_dates(crossing: Crossing) -> Iterator[Hazard]:
+    found = crossing.reader.zero_date(crossing.source)
     if crossing.target.vendor != "mysql":
-        yield from crossing.hazard("zero-date", crossing.reader.zero_date(crossing.source))
+        yield from crossing.hazard("zero-date", found)
+    elif crossing.reader.is_dynamic:
+        yield from crossing.warning("zero-date-kept", found)
 
 
 def dates(crossing: Crossing) -> Iterator[Hazard]:
@@ -282,7 +317,7 @@ def json(crossing: Crossing) -> Iterator[Hazard]:
 
 Look = Callable[[Crossing], Iterator[Hazard]]
 LOOKS: dict[Kind, tuple[Look, ...]] = {
-    Kind.TEXT: (nuls, encodings, lengths, sizes, paddings),
+    Kind.TEXT: (nuls, encodings, lengths, sizes, entries, paddings),
     Kind.BINARY: (bytes_only, sizes, paddings),
     Kind.JSON: (encodings, json, sizes),
     Kind.INTEGER: (numbers, ranges),

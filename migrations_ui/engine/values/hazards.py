@@ -17,8 +17,17 @@ class Words:
     remedy: str
     transforms: tuple[str, ...] = ()
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the destination refuses such rows one by one, so that they can be set aside."""
+        return self.happens in (REFUSED, INEXACT)
+
 
 REFUSED = "The destination would refuse the first of them and the run would stop"
+INEXACT = (
+    "The destination would cut or round them without a word, so the copy refuses the first of them "
+    "and the run would stop"
+)
 ALTERED = "The destination would alter them without a word"
 
 WORDS: dict[str, Words] = {
@@ -56,6 +65,13 @@ WORDS: dict[str, Words] = {
         REFUSED,
         "Shorten them in the source, or widen the column.",
     ),
+    "index-entry": Words(
+        "have more than {most:,} bytes, which is what an entry of the destination's index holds "
+        "after compression",
+        "Those that compression does not make fit would be refused, or keep the index from being "
+        "built",
+        "Shorten them in the source, or drop the index.",
+    ),
     "value-padded": Words(
         "have fewer than {limit:,} bytes, to which the destination's {type} pads every value",
         ALTERED,
@@ -90,7 +106,13 @@ WORDS: dict[str, Words] = {
     ),
     # Numbers
     "not-a-number": Words(
-        "are texts in a column of numbers", REFUSED, "Correct them in the source, or set them NULL."
+        "are texts in a column of numbers", REFUSED, "Correct them in the source{or_null}."
+    ),
+    "text-among-numbers": Words(
+        "are texts in a column of numbers",
+        "SQLite holds anything, so they arrive as they are, and Django fails to read them there "
+        "as it does now",
+        "Correct them in the source{or_null}.",
     ),
     "not-an-integer": Words(
         "have a fraction, in a column of integers", REFUSED, "Round them in the source."
@@ -113,7 +135,7 @@ WORDS: dict[str, Words] = {
     ),
     "decimal-too-fine": Words(
         "have more than {digits} digits after the point, to which the destination rounds",
-        ALTERED,
+        INEXACT,
         "Round them in the source, or widen the column (and the field's decimal_places).",
     ),
     "decimal-too-many-digits": Words(
@@ -124,18 +146,24 @@ WORDS: dict[str, Words] = {
     "not-finite": Words(
         "are NaN or infinite, which the destination can't hold",
         REFUSED,
-        "Correct them in the source, or set them NULL.",
+        "Correct them in the source{or_null}.",
     ),
     "float-too-fine": Words(
         "need double precision, and the destination's {type} is single",
-        ALTERED,
+        INEXACT,
         "Change the destination's column to double precision.",
     ),
     # Dates and times
     "zero-date": Words(
-        "are zero dates (0000-00-00, or a month or day of 0), which only MySQL knows",
+        "are zero dates (0000-00-00, or a month or day of 0), which only MySQL takes",
         REFUSED,
-        "Give them a date in the source, or set them NULL.",
+        "Give them a date in the source{or_null}.",
+        ("zero-date-null",),
+    ),
+    "zero-date-kept": Words(
+        "are zero dates (0000-00-00, or a month or day of 0)",
+        "MySQL takes them as they are, and Django reads them there as NULL",
+        "Give them a date in the source{or_null}.",
         ("zero-date-null",),
     ),
     "invalid-date": Words(
@@ -151,7 +179,7 @@ WORDS: dict[str, Words] = {
         "are infinite, or outside the years 1 to 9999, which is what the destination and Django "
         "know",
         REFUSED,
-        "Correct them in the source, or set them NULL.",
+        "Correct them in the source{or_null}.",
     ),
     "timestamp-out-of-range": Words(
         "are outside {least} to {most} (UTC), which is what the destination's timestamp holds",
@@ -171,7 +199,7 @@ WORDS: dict[str, Words] = {
     "fraction-lost": Words(
         "have more than {digits} digits after the second, which is what the destination's column "
         "keeps",
-        ALTERED,
+        INEXACT,
         "Widen the destination's column to six digits (`datetime(6)`).",
         ("truncate-microseconds",),
     ),
@@ -216,6 +244,19 @@ WORDS: dict[str, Words] = {
         "The destination's foreign key would not hold, and the run would fail at its end",
         "Mend them in the source.",
         ("skip-orphans",),
+    ),
+    "parent-left-out": Words(
+        "lead to rows of {parent} that lead nowhere themselves, or to rows below such",
+        "Once those are left out, the destination's foreign key would not hold, and the run would "
+        "fail at its end",
+        "Mend what leads nowhere in the source.",
+        ("skip-orphans",),
+    ),
+    "parent-refused": Words(
+        "lead to rows of {parent} that the destination would refuse for their {cause}",
+        "Once those are set aside, the destination's foreign key would not hold, and the run would "
+        "fail at its end",
+        "Mend the rows of {parent}, in the source or by a transform of theirs.",
     ),
     "parent-not-copied": Words(
         "lead nowhere: {columns} has no match in the destination's {parent}, which is not copied",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from migrations_ui.engine.databases.base import Database, ForeignKey
+from migrations_ui.engine.databases.base import Database, ForeignKey, RowFilter, Rows
 from migrations_ui.engine.databases.inspecting import Inspector
 from migrations_ui.engine.findings import Finding
-from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
+from migrations_ui.engine.transforms import is_exact
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import Reader, reader
 from migrations_ui.engine.values.scan import SAMPLES, Scan, finding
@@ -19,6 +20,29 @@ from migrations_ui.engine.values.targets import Target
 AT_ONCE = 1_000
 
 Columns = list[CopiedColumn]
+
+
+@dataclass(eq=False)
+class Edge:
+    """A foreign key of the destination between two tables that are copied."""
+
+    key: ForeignKey
+    child: Layout
+    parent: Layout
+    children: Columns
+    parents: Columns
+    orphans: int = 0  # rows that lead nowhere
+
+    @property
+    def filter(self) -> RowFilter:
+        """What leaves out the rows that lead nowhere."""
+        child, parent = self.children[0], self.parents[0]
+        return RowFilter(
+            child.source.name, self.parent.source_name, parent.source.name, is_exact(child)
+        )
+
+    def hazard(self, code: str) -> Hazard:
+        return hazard(self.key, code)
 
 
 class References:
@@ -35,7 +59,19 @@ class References:
         self.target = target
         self.layouts = {layout.dest_name.lower(): layout for layout in layouts}
         self.keys = target.database.foreign_keys([layout.dest_name for layout in layouts])
+        self.edges = list(self.between_copied())
         self.enforced = self.enforced_by_source(there, [layout.source_name for layout in layouts])
+
+    def between_copied(self) -> Iterator[Edge]:
+        """The keys whose both ends are copied, of one column: Django makes no others."""
+        for key in self.keys:
+            child = self.layouts.get(key.table.lower())
+            parent = self.layouts.get(key.parent.lower())
+            if child and parent:
+                children = copied(child, key.columns)
+                parents = copied(parent, key.parent_columns)
+                if len(children) == len(parents) == 1:
+                    yield Edge(key, child, parent, children, parents)
 
     def enforced_by_source(
         self, there: Inspector, tables: Sequence[str]
@@ -55,34 +91,31 @@ class References:
 
     def check(self, layout: Layout) -> Iterator[Finding]:
         """The orphans in one table and those that it leaves, a finding for each foreign key."""
+        for edge in self.edges:
+            if edge.child is layout:
+                yield from self.in_source(edge)
         name = layout.dest_name.lower()
         for key in self.keys:
-            parent = self.layouts.get(key.parent.lower())
-            if key.table.lower() == name and (children := copied(layout, key.columns)):
-                if parent:
-                    yield from self.in_source(layout, parent, key, children)
-                else:
-                    yield from self.not_in_dest(layout, key, children)
+            if key.table.lower() == name and key.parent.lower() not in self.layouts:
+                yield from self.not_in_dest(layout, key, copied(layout, key.columns))
             elif key.parent.lower() == name and key.table.lower() not in self.layouts:
                 yield from self.left_behind(layout, key)
 
-    def in_source(
-        self, layout: Layout, parent: Layout, key: ForeignKey, children: Columns
-    ) -> Iterator[Finding]:
+    def in_source(self, edge: Edge) -> Iterator[Finding]:
         """Both tables are copied: look for the parent beside the child."""
-        if not (parents := copied(parent, key.parent_columns)):
-            return
-        names = tuple(column.source.name for column in children)
+        layout, parent = edge.child, edge.parent
+        names = tuple(column.source.name for column in edge.children)
         if (layout.source_name, names, parent.source_name) in self.enforced:
             return
-        if not self.any(layout, parent, children, parents):
+        if not self.any(layout, parent, edge.children, edge.parents):
             return
         quote = self.reader.database.quote
         table = quote(layout.source_name)
-        rest = self.orphaned(table, table, parent, children, parents)
-        if rows := int(self.reader.database.query(f"SELECT COUNT(*) {rest}")[0][0]):
+        rest = self.orphaned(table, table, parent, edge.children, edge.parents)
+        edge.orphans = int(self.reader.database.query(f"SELECT COUNT(*) {rest}")[0][0])
+        if edge.orphans:
             keys = Scan(layout, self.reader).keys(rest, f"{table}.")
-            yield finding(layout, self.hazard(key), rows, keys)
+            yield finding(layout, edge.hazard("orphans"), edge.orphans, keys)
 
     def any(self, layout: Layout, parent: Layout, children: Columns, parents: Columns) -> bool:
         """Whether there are orphans at all: each value is looked for once, not each row."""
@@ -120,12 +153,13 @@ class References:
             for child, other in zip(children, parents, strict=True)
         ]
         equal = [f"{child} = {other}" for child, other in pairs]
-        if self.reader.folds_texts and self.target.vendor != "mysql":
+        if self.reader.folds_texts:
             # The first comparison uses the index, the second one tells "a" from "A".
+            exactly = self.reader.database.exactly
             equal += [
-                f"CAST({child} AS BINARY) = CAST({other} AS BINARY)"
+                f"{exactly(child)} = {exactly(other)}"
                 for (child, other), column in zip(pairs, children, strict=True)
-                if column.kind is Kind.TEXT
+                if is_exact(column)
             ]
         return " AND ".join(equal)
 
@@ -135,7 +169,8 @@ class References:
             return
         source, child = self.reader.database, children[0].source.name
         values = self.reader.stream(distinct(source, layout.source_name, child))
-        absent = missing(values, self.target.database, key.parent, key.parent_columns[0])
+        dest = self.target.database
+        absent = missing(values, dest, dest.quote(key.parent), key.parent_columns[0])
         if not absent:
             return
         rows, keys = 0, list[str]()
@@ -146,27 +181,37 @@ class References:
             there = f"{scan.table} WHERE {name} IN ({listed})"
             rows += int(source.query(f"SELECT COUNT(*) FROM {there}")[0][0])
             keys += scan.keys(f"FROM {there}") if len(keys) < SAMPLES else ()
-        hazard = self.hazard(key, "parent-not-copied")
-        yield finding(layout, hazard, rows, tuple(keys[:SAMPLES]))
+        yield finding(layout, hazard(key, "parent-not-copied"), rows, tuple(keys[:SAMPLES]))
 
-    def left_behind(self, layout: Layout, key: ForeignKey) -> Iterator[Finding]:
+    def left_behind(
+        self, layout: Layout, key: ForeignKey, filters: tuple[RowFilter, ...] = ()
+    ) -> Iterator[Finding]:
         """The child is not copied, and stays as it is in the destination."""
         parents = copied(layout, key.parent_columns)
         if len(parents) != 1:
             return
-        dest, child = self.target.database, key.columns[0]
-        values = reader(dest).stream(distinct(dest, key.table, child))
-        parent = parents[0].source.name
-        if absent := missing(values, self.reader.database, layout.source_name, parent):
-            hazard = self.hazard(key, "child-left-behind")
+        dest, source = self.target.database, self.reader.database
+        values = reader(dest).stream(distinct(dest, key.table, key.columns[0]))
+        column = parents[0].source.name
+        there = source.from_(layout.source_name, Rows(filters))
+        kept = f"(SELECT {source.quote(column)} FROM {there}) kept"
+        if absent := missing(values, source, kept, column):
             samples = tuple(str(value) for value in absent[:SAMPLES])
-            yield finding(layout, hazard, len(absent), samples)
+            yield finding(layout, hazard(key, "child-left-behind"), len(absent), samples)
 
-    def hazard(self, key: ForeignKey, code: str = "orphans") -> Hazard:
-        columns = ", ".join(key.columns)
-        parent = f"{key.parent}.{', '.join(key.parent_columns)}"
-        facts = (("columns", columns), ("parent", parent), ("table", key.table))
-        return Hazard(code, columns, "", None, facts)
+    def left_behind_by(self, filters: Mapping[str, tuple[RowFilter, ...]]) -> Iterator[Finding]:
+        """Children that are not copied, of rows that these filters leave out."""
+        for key in self.keys:
+            layout = self.layouts.get(key.parent.lower())
+            if layout and key.table.lower() not in self.layouts and layout.source_name in filters:
+                yield from self.left_behind(layout, key, filters[layout.source_name])
+
+
+def hazard(key: ForeignKey, code: str) -> Hazard:
+    columns = ", ".join(key.columns)
+    parent = f"{key.parent}.{', '.join(key.parent_columns)}"
+    facts = (("columns", columns), ("parent", parent), ("table", key.table))
+    return Hazard(code, columns, "", None, facts)
 
 
 def copied(layout: Layout, names: Sequence[str]) -> Columns:
@@ -183,14 +228,14 @@ def distinct(database: Database, table: str, column: str) -> str:
 
 
 def missing(
-    values: Iterable[tuple[Any, ...]], database: Database, table: str, column: str
+    values: Iterable[tuple[Any, ...]], database: Database, rows: str, column: str
 ) -> list[Any]:
-    """Those of the values that the other database's table has not."""
+    """Those of the values that the other database has not in these rows, given as SQL."""
     name = database.quote(column)
     absent = []
     for part in parts(value for (value,) in values):
         listed = ", ".join(literal(database, value) for value in part)
-        sql = f"SELECT {name} FROM {database.quote(table)} WHERE {name} IN ({listed})"
+        sql = f"SELECT {name} FROM {rows} WHERE {name} IN ({listed})"
         there = {plain(value) for (value,) in database.query(sql)}
         absent += [value for value in part if plain(value) not in there]
     return absent

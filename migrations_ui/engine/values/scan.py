@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.layout import Layout
-from migrations_ui.engine.values.hazards import REFUSED, WORDS, Hazard
+from migrations_ui.engine.values.hazards import WORDS, Hazard
 from migrations_ui.engine.values.readers import Reader
 
 SAMPLES = 5
@@ -23,18 +23,21 @@ class Scan:
         self.database = reader.database
         self.table = self.database.quote(layout.source_name)
 
-    def findings(self, hazards: Sequence[Hazard]) -> Iterator[Finding]:
-        """A finding for each of the hazards that there are rows of."""
+    def found(self, hazards: Sequence[Hazard]) -> dict[Hazard, int]:
+        """Those of the hazards that there are rows of, and how many."""
         guards = self.reader.guards(hazards)
         first = list(dict.fromkeys(guards.get(hazard, hazard.predicate) for hazard in hazards))
         rows = dict(zip(first, self.counts(first), strict=True))
         guarded = [hazard for hazard in hazards if rows.get(guards.get(hazard, ""))]
         again = list(dict.fromkeys(hazard.predicate for hazard in guarded))
         rows |= zip(again, self.counts(again), strict=True)
-        for hazard in hazards:
-            if count := rows.get(hazard.predicate, 0):
-                keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
-                yield finding(self.layout, hazard, count, keys)
+        counts = {hazard: rows.get(hazard.predicate, 0) for hazard in hazards}
+        return {hazard: count for hazard, count in counts.items() if count}
+
+    def finding(self, hazard: Hazard, rows: int) -> Finding:
+        """The finding of a hazard, with a few keys."""
+        keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
+        return finding(self.layout, hazard, rows, keys)
 
     def counts(self, predicates: Sequence[str]) -> list[int]:
         """How many rows each of the predicates is true for."""
@@ -61,6 +64,7 @@ class Scan:
 def finding(layout: Layout, hazard: Hazard, rows: int, keys: tuple[str, ...]) -> Finding:
     """The hazard and its rows, in words."""
     words, facts = WORDS[hazard.code], dict(hazard.facts)
+    facts["or_null"] = ", or set them NULL" if takes_null(layout, hazard.column) else ""
     where = f"In {rows:,} row" + ("s" if rows != 1 else "")
     what = words.what.format(**facts)
     message = f"{where}, values of {hazard.column} {what}. {words.happens}."
@@ -74,21 +78,19 @@ def finding(layout: Layout, hazard: Hazard, rows: int, keys: tuple[str, ...]) ->
         rows=rows,
         sample_keys=keys,
         message=message,
-        remedy=words.remedy.format(**facts) + transforms(layout, hazard.column, names),
-        refused=words.happens == REFUSED,
+        remedy=words.remedy.format(**facts),
+        refused=words.is_refused,
         transforms=names,
     )
 
 
 def possible(names: Sequence[str], layout: Layout, column: str) -> tuple[str, ...]:
     """The transforms that this column can have."""
-    takes_null = any(c.dest.nullable for c in layout.columns if c.dest.name == column)
-    return tuple(name for name in names if takes_null or name != "zero-date-null")
+    nullable = takes_null(layout, column)
+    return tuple(name for name in names if nullable or name != "zero-date-null")
 
 
-def transforms(layout: Layout, column: str, names: Sequence[str]) -> str:
-    """How to have the copy mend the values."""
-    if not names:
-        return ""
-    options = " or ".join(f"`--transform {layout.dest_name}.{column}={name}`" for name in names)
-    return f" Or let the copy do it: {options}."
+def takes_null(layout: Layout, column: str) -> bool:
+    """Whether the value may be NULL on both sides."""
+    found = [c for c in layout.columns if c.dest.name == column]
+    return any(c.dest.nullable and c.source.nullable for c in found)

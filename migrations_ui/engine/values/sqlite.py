@@ -15,7 +15,7 @@ from typing import Any
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from migrations_ui.engine.databases.base import Column, Database
-from migrations_ui.engine.databases.sqlite.reading import exact_datetime, exact_time
+from migrations_ui.engine.databases.sqlite.reading import exact_datetime, exact_time, zero_date
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
@@ -24,11 +24,14 @@ from migrations_ui.engine.values.zones import Gap
 
 ASCII = "'*[^' || char(1) || '-' || char(127) || ']*'"
 INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
+BEYOND = "9.2e18"
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}\Z", re.ASCII)
 # Of a datetime as Django writes it, with a fraction.
 USUAL = len("2026-11-22 03:07:00.000000")
 DATETIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}\Z", re.ASCII)
 TIME = re.compile(r"\d\d:\d\d:\d\d\.\d{6}\Z", re.ASCII)
+# Found by SQL alone.
+ZERO_DATE = re.compile(r"\d{4}-(00-\d\d|\d\d-00)", re.ASCII)
 UUID = re.compile(rb"[0-9a-f]{32}\Z")
 SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -42,7 +45,13 @@ TYPES: dict[Kind, tuple[str, ...]] = {
     Kind.FLOAT: ("integer", "real"),
     Kind.BINARY: ("blob",),
 }
-ABOUT_TYPES = {"blob-in-text", "text-in-blob", "not-a-number", "not-an-integer"}
+ABOUT_TYPES = {
+    "blob-in-text",
+    "text-in-blob",
+    "not-a-number",
+    "not-an-integer",
+    "text-among-numbers",
+}
 SECONDS = {Kind.DATETIME: 19, Kind.TIME: 8}
 
 
@@ -97,7 +106,7 @@ class Reader(readers.Reader):
         return self.of_type(column, "text")
 
     def not_whole(self, column: Column) -> str:
-        return self.of_type(column, "real")
+        return f"({self.of_type(column, 'real')} AND ABS({self.name(column)}) < {BEYOND})"
 
     # -- Texts ------------------------------------------------------------------------------------
 
@@ -139,7 +148,10 @@ class Reader(readers.Reader):
     # -- Numbers ----------------------------------------------------------------------------------
 
     def outside(self, column: Column, least: int, most: int) -> str:
-        return f"({self.of_type(column, 'integer')} AND {super().outside(column, least, most)})"
+        outside = super().outside(column, least, most)
+        # SQLite keeps an integer of more than 64 bits as a float.
+        beyond = f"{self.of_type(column, 'real')} AND ABS({self.name(column)}) >= {BEYOND}"
+        return f"(({self.of_type(column, 'integer')} AND {outside}) OR ({beyond}))"
 
     def no_boolean(self, column: Column) -> str:
         return f"({self.of_type(column, 'integer')} AND {self.name(column)} NOT IN (0, 1))"
@@ -169,6 +181,9 @@ class Reader(readers.Reader):
         return f"({self.of_type(column, 'real')} AND ABS({self.name(column)}) = 9e999)"
 
     # -- Dates and times --------------------------------------------------------------------------
+
+    def zero_date(self, column: Column) -> str:
+        return zero_date(self.name(column))
 
     def no_date(self, column: Column, dest_vendor: str) -> str:
         return self.unreadable(column, "no_date", dest_vendor)
@@ -282,13 +297,17 @@ def refuses(parse: Callable[[str], object], text: str) -> bool:
 
 def no_date(value: bytes, dest_vendor: str) -> bool:
     text = text_of(value)
+    if ZERO_DATE.match(text):
+        return False
     return refuses(parse_date, text) or (dest_vendor != "sqlite" and not DATE.match(text))
 
 
 def no_datetime(value: bytes, dest_vendor: str) -> bool:
     text = text_of(value)
     if len(text) == USUAL and (text[7], text[10], text[19]) == ("-", " ", "."):
-        return refuses(datetime.fromisoformat, text)
+        return refuses(datetime.fromisoformat, text) and not ZERO_DATE.match(text)
+    if ZERO_DATE.match(text):
+        return False
     text = crossing(text, Kind.DATETIME)
     if dest_vendor == "sqlite":
         return refuses(parse_datetime, text)
@@ -309,7 +328,7 @@ def crossing(text: str, kind: Kind) -> str:
         return f"{text}.000000"
     if len(text) == seconds + len(".000000"):
         return text
-    return exact_time(text) if kind is Kind.TIME else exact_datetime(text)
+    return (exact_time if kind is Kind.TIME else exact_datetime)(text) or text
 
 
 def fraction(value: bytes | None, precision: int) -> bool:
@@ -319,8 +338,7 @@ def fraction(value: bytes | None, precision: int) -> bool:
 
 
 def exact_fraction(text: str) -> str:
-    exact = exact_datetime(text) if exact_time(text) == text else exact_time(text)
-    return exact.partition(".")[2]
+    return (exact_time(text) or exact_datetime(text) or "").partition(".")[2]
 
 
 def no_uuid(value: bytes) -> bool:

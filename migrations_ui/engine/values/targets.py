@@ -61,6 +61,7 @@ class Target:
         self.time_zone = database.time_zone
         self.inspector = inspect(database)
         self.checks = Checks(self.inspector, tables)
+        self.tables = tables
 
     def characters(self, column: Column) -> int | None:
         """How many characters a text may have; None: as many as you like."""
@@ -71,6 +72,20 @@ class Target:
     def octets(self, column: Column) -> int | None:
         """How many bytes a text or a blob may have; None: as many as you like."""
         return column.length if self.vendor == "mysql" and column.type in IN_BYTES else None
+
+    @cached_property
+    def entries(self) -> dict[tuple[str, str], int]:
+        """How many bytes a value may have at most in an index, by table and column."""
+        return {
+            (index.table, name): index.most
+            for index in self.inspector.indexes(self.tables)
+            for name in index.columns
+            if index.most is not None and name is not None
+        }
+
+    def entry(self, table: str, column: Column) -> int | None:
+        """How many bytes the column's values may have in an index; None: as many as you like."""
+        return self.entries.get((table, column.name))
 
     @cached_property
     def packet(self) -> int | None:

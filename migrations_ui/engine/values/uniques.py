@@ -7,7 +7,7 @@ from itertools import count
 
 from migrations_ui.engine.databases.inspecting import Index, Inspector
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.findings import Finding
+from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
 from migrations_ui.engine.values.collations import Comparison
@@ -26,8 +26,11 @@ class Uniques:
         self.reader = reader
         self.target = target
         self.numbers = count(1)
+        unique_there = there.indexes([layout.source_name for layout in layouts])
+        self.odd = odd(target.inspector.indexes([layout.dest_name for layout in layouts]))
+        self.odd_there = odd(unique_there)
         self.here = whole(target.inspector.indexes([layout.dest_name for layout in layouts]))
-        self.there = whole(there.indexes([layout.source_name for layout in layouts]))
+        self.there = whole(unique_there)
 
     def check(self, layout: Layout) -> Iterator[Finding]:
         """The clashes in one table, a finding for each uniqueness."""
@@ -39,6 +42,9 @@ class Uniques:
                 continue
             seen.add(names)
             yield from self.clashes(layout, [column for column in columns if column])
+        for index in self.odd.get(layout.dest_name, []):
+            if not any(same(index, other) for other in self.odd_there.get(layout.source_name, [])):
+                yield not_looked_at(layout, index)
 
     def clashes(self, layout: Layout, columns: Sequence[CopiedColumn]) -> Iterator[Finding]:
         """Rows that the destination would not hold apart in these columns."""
@@ -119,3 +125,33 @@ def whole(indexes: Sequence[Index]) -> dict[str, list[tuple[str, ...]]]:
             names = tuple(str(name).lower() for name in index.columns)
             found.setdefault(index.table, []).append(names)
     return found
+
+
+def odd(indexes: Sequence[Index]) -> dict[str, list[Index]]:
+    """The unique indexes of each table that go by more than equal columns."""
+    found: dict[str, list[Index]] = {}
+    for index in indexes:
+        if index.unique and index.valid and index.by:
+            found.setdefault(index.table, []).append(index)
+    return found
+
+
+def same(index: Index, other: Index) -> bool:
+    """Whether two indexes are made by the same constraint of a model."""
+    named = index.name.lower() == other.name.lower()
+    return index.by == other.by and (named or index.columns == other.columns)
+
+
+def not_looked_at(layout: Layout, index: Index) -> Finding:
+    columns = ", ".join(name or "an expression" for name in index.columns)
+    return Finding(
+        code="unique-not-looked-at",
+        severity=Severity.INFO,
+        label=layout.label,
+        table=layout.dest_name,
+        column=", ".join(name for name in index.columns if name),
+        message=f"The destination's unique index {index.name} on {columns} goes by {index.by}, and "
+        "the source has none like it. Whether rows clash in it is not looked at: the copy would "
+        "refuse them.",
+        remedy="Look for such rows in the source, or try the copy on an empty destination first.",
+    )

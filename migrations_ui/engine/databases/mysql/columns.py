@@ -74,4 +74,5 @@ def make_column(
         has_default=bool(has_default),
         collation=collation or "",
         unsigned="unsigned" in column_type,
+        padded=data_type == "char",
     )

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import MySQLdb
 import MySQLdb.cursors
 
 from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import IDLE_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import (
     Column,
     ForeignKey,
     KeySequence,
-    RowFilter,
+    Rows,
     Server,
     TypedColumn,
 )
 from migrations_ui.engine.databases.mysql.columns import make_column
+from migrations_ui.engine.databases.mysql.indexing import Indexing
+from migrations_ui.engine.databases.mysql.loading import Loading
+from migrations_ui.engine.databases.mysql.positions import Positions
 from migrations_ui.engine.databases.mysql.rows import (
-    CLIENT_ERRORS,
-    NOT_ABOUT_A_ROW,
     block,
-    feed,
-    insert_form,
     is_binary,
     is_long,
     is_text,
+    key_literal,
     literal,
-    load_targets,
-    refusal,
+    literal_of,
     transformed,
 )
-from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
+from migrations_ui.engine.databases.mysql.sessions import Sessions
+from migrations_ui.engine.errors import ServerError, Unreachable
 from migrations_ui.engine.kinds import ESCAPES, Kind
 
 MINIMUM_VERSIONS = {"MySQL": (8, 0), "MariaDB": (10, 5)}
@@ -59,17 +59,23 @@ LOADING_MODE = (
 )
 
 
-class Database(base.Database):
+# The name of a lock that each of our connections holds on itself: by it they know one another.
+OWN = "CONCAT('cutover:', {})"
+
+
+class Database(Loading, Indexing, Positions, Sessions):
     """A MySQL or MariaDB database."""
 
     vendor = "mysql"
     quote_mark = "`"
     max_name_length = 64
+    has_negative_zero = False  # MariaDB 10.11 gives 0 back, however -0 was written
     driver_error = MySQLdb.Error
     begin = "START TRANSACTION"
 
     def connect(self) -> Any:
         connection = self._connect()
+        self.number = connection.thread_id()
         cursor = connection.cursor()
         cursor.execute("SELECT @@lower_case_table_names")
         self.folds_names = bool(cursor.fetchone()[0])
@@ -111,8 +117,19 @@ class Database(base.Database):
         cursor.execute(
             f"SET SESSION sql_mode='', time_zone='+00:00', net_write_timeout={NET_TIMEOUT},"
             f" net_read_timeout={NET_TIMEOUT}, wait_timeout={NET_TIMEOUT},"
-            " lock_wait_timeout=30, innodb_lock_wait_timeout=30, sql_notes=1"
+            f" lock_wait_timeout={LOCK_TIMEOUT}, innodb_lock_wait_timeout={LOCK_TIMEOUT},"
+            " sql_notes=1"
+            # MariaDB's cache of subqueries takes "A" for "a", which it has looked for before.
+            " /*M!50300 , optimizer_switch='subquery_cache=off' */"
+            # MySQL has a limit for single SELECTs only.
+            f" /*M!100103 , max_statement_time={STATEMENT_TIMEOUT} */"
+            f" /*M!100300 , idle_transaction_timeout={IDLE_TIMEOUT} */"
         )
+        with suppress(MySQLdb.Error):  # a cluster may have no such locks
+            cursor.execute(f"SELECT GET_LOCK({OWN.format('CONNECTION_ID()')}, 0)")
+
+    def exactly(self, sql: str) -> str:
+        return f"CAST(CONVERT({sql} USING utf8mb4) AS BINARY)"
 
     # -- Facts ------------------------------------------------------------------------------------
 
@@ -141,6 +158,16 @@ class Database(base.Database):
             for name, rows in self.query(
                 "SELECT table_name, table_rows FROM information_schema.tables "
                 "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+            )
+        }
+
+    def sizes(self, tables: Iterable[str]) -> dict[str, int]:
+        return {
+            name: int(size or 0)
+            for name, size in self._about_tables(
+                "SELECT table_name, data_length FROM information_schema.tables "
+                "WHERE table_schema = DATABASE() AND table_name IN ({})",
+                tables,
             )
         }
 
@@ -201,6 +228,12 @@ class Database(base.Database):
         lists = max(sql.count("{}"), sql.count("{0}"))
         return self.query(sql.format(marks), names * lists)
 
+    def bound(self, column: Column) -> str:
+        return literal_of(self.quote(column.name), column)
+
+    def literal(self, column: TypedColumn, value: bytes) -> str:
+        return key_literal(column, value)
+
     # -- Changing the destination -----------------------------------------------------------------
 
     def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
@@ -213,6 +246,19 @@ class Database(base.Database):
         for table in tables:
             self.execute(f"TRUNCATE TABLE {self.quote(table)}")
 
+    def list_keys(self, table: str, key: Sequence[str]) -> str:
+        self.execute(
+            f"CREATE TEMPORARY TABLE cutover_listed "
+            f"SELECT {self.quoted(key)} FROM {self.quote(table)} LIMIT 0"
+        )
+        return "cutover_listed"
+
+    def delete_listed(self, table: str, key: Sequence[str], listed: str) -> None:
+        same = " AND ".join(f"{self.column(table, name)} = l.{self.quote(name)}" for name in key)
+        name = self.quote(table)
+        self.execute(f"DELETE {name} FROM {listed} l STRAIGHT_JOIN {name} ON {same}")
+        self.execute(f"DROP TEMPORARY TABLE {listed}")
+
     def set_next_key(self, table: str, column: str, value: int) -> None:
         self.execute(f"ALTER TABLE {self.quote(table)} AUTO_INCREMENT = {int(value)}")
 
@@ -223,7 +269,7 @@ class Database(base.Database):
         table: str,
         columns: Sequence[TypedColumn],
         write: base.Write,
-        filters: Sequence[RowFilter] = (),
+        rows: Rows = base.ALL_ROWS,
     ) -> None:
         packet = int(self.query("SELECT @@max_allowed_packet")[0][0])
         if packet < LEAST_PACKET:
@@ -231,16 +277,17 @@ class Database(base.Database):
                 f"{self.label}: max_allowed_packet is {packet:,} bytes; set it to at least "
                 f"{LEAST_PACKET:,}, or the server drops values that it can't format."
             )
-        where = self.where(table, filters)
-        sql = f"SELECT {self.row_expression(columns)} FROM {self.quote(table)}{where}"
+        sql = f"SELECT {self.row_expression(columns)} FROM {self.from_(table, rows)}"
         connection = self._connect(conv={}, use_unicode=False)
+        self.reading = connection.thread_id()
         with self.errors_of(sql):
             try:
                 cursor = connection.cursor(MySQLdb.cursors.SSCursor)
                 cursor.execute(sql)
-                for rows in base.blocks(cursor.fetchmany, block):
-                    write(rows)
+                for found in base.blocks(cursor.fetchmany, block):
+                    write(found)
             finally:
+                self.reading = 0
                 connection.close()
 
     def row_expression(self, columns: Sequence[TypedColumn]) -> str:
@@ -300,83 +347,6 @@ class Database(base.Database):
         for plain, escaped in ESCAPES.items():
             sql = f"REPLACE({sql}, {literal(plain)}, {literal(escaped)})"
         return sql
-
-    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
-        if self.loads_from_file:
-            self._load_data(table, columns, rows)
-        else:
-            self._insert(table, columns, rows)
-
-    @property
-    def loads_from_file(self) -> bool:
-        """Whether the server takes LOAD DATA LOCAL; else rows go by INSERT, which is slower."""
-        if not hasattr(self, "_local_infile"):
-            self._local_infile = bool(self.query("SELECT @@local_infile")[0][0])
-        return self._local_infile
-
-    def _load_data(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
-        targets, settings = load_targets(columns, self.quote)
-        read_end, write_end = os.pipe()
-        feeder = threading.Thread(target=feed, args=(write_end, rows), daemon=True)
-        sql = (
-            f"LOAD DATA LOCAL INFILE '/dev/fd/{read_end}' INTO TABLE {self.quote(table)} "
-            "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' "
-            f"LINES TERMINATED BY '\\n' ({', '.join(targets)})"
-        )
-        if settings:
-            sql += f" SET {', '.join(settings)}"
-        feeder.start()
-        try:
-            with self.errors_of(sql):
-                cursor = self.connection.cursor()
-                cursor.execute(sql)
-                loaded, warnings = cursor.rowcount, self.connection.warning_count()
-        finally:
-            os.close(read_end)  # a feeder that still writes gets EPIPE and ends
-            feeder.join()
-        if warnings:
-            raise self._refusal()
-        if loaded != (sent := rows.count(b"\n")):
-            raise RowRefused(f"The server says that it took {loaded:,} of {sent:,} rows.")
-
-    def _refusal(self) -> RowRefused:
-        """LOAD DATA turns errors into warnings even in strict mode; the first one says enough."""
-        for _level, _code, message in self.query("SHOW WARNINGS LIMIT 1"):
-            return refusal(message)
-        return RowRefused("The server counts warnings but shows none.")
-
-    def _insert(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
-        """The same by INSERT, in statements that fit the server's packet."""
-        names = self.quoted(column.column.name for column in columns)
-        head = f"INSERT INTO {self.quote(table)} ({names}) VALUES ".encode()
-        form = b"(" + b",".join(insert_form(column) for column in columns) + b")"
-        limit = int(self.query("SELECT @@max_allowed_packet")[0][0]) - len(head) - 1024
-        values: list[bytes] = []
-        size = sent = 0
-        for line in rows.split(b"\n")[:-1]:
-            value = form % tuple(line.replace(b"'", b"\\'").split(b"\t"))
-            value = value.replace(b"'\\N'", b"NULL")
-            if values and size + len(value) > min(limit, 1 << 20):
-                self._insert_statement(head, values, sent)
-                sent += len(values)
-                values, size = [], 0
-            values.append(value)
-            size += len(value) + 1
-        if values:
-            self._insert_statement(head, values, sent)
-
-    def _insert_statement(self, head: bytes, values: list[bytes], before: int) -> None:
-        try:
-            cursor = self.connection.cursor()
-            cursor.execute(head + b",".join(values))
-        except MySQLdb.Error as error:
-            if error.args[0] in NOT_ABOUT_A_ROW or error.args[0] in CLIENT_ERRORS:
-                raise ServerError(f"{self.label}: {error.args[-1]}") from error
-            raise refusal(str(error.args[-1]), before) from error
-        if self.connection.warning_count():
-            raise self._refusal()
-        if cursor.rowcount != len(values):
-            raise RowRefused(f"The server took {cursor.rowcount:,} of {len(values):,} rows.")
 
 
 def unreachable(config: dict[str, Any], error: Exception) -> str:

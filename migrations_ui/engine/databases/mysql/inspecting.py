@@ -16,6 +16,7 @@ from migrations_ui.engine.databases.inspecting import (
     Settings,
     grouped_indexes,
 )
+from migrations_ui.engine.databases.mysql.database import OWN
 from migrations_ui.engine.errors import ServerError
 
 FOR_READING = ("SELECT",)
@@ -134,7 +135,7 @@ class Inspector(inspecting.Inspector):
         return [parsed(found) for line in lines if (found := GRANT.match(line))]
 
     def sessions(self, tables: Sequence[str]) -> list[Session]:
-        ours, in_transaction = self._own_id(), self._in_transaction()
+        in_transaction = self._in_transaction()
         found = []
         for (
             number,
@@ -147,13 +148,16 @@ class Inspector(inspecting.Inspector):
             statement,
             *_,
         ) in self.database.query("SHOW FULL PROCESSLIST"):
-            if schema == self.database.config["NAME"] and number != ours:
+            if schema == self.database.config["NAME"] and not self._is_own(number):
                 busy = number in in_transaction or bool(WRITES.match(statement or ""))
                 found.append(Session(f"{user} from {host.rpartition(':')[0] or host}", busy))
         return sorted(found, key=lambda session: (not session.is_busy, session.who))
 
-    def _own_id(self) -> int:
-        return int(self.database.query("SELECT CONNECTION_ID()")[0][0])
+    def _is_own(self, number: int) -> bool:
+        """Whether it is this connection, or another one of Cutover's."""
+        holder = f"IS_USED_LOCK({OWN.format(number)})"
+        sql = f"SELECT {number} IN (CONNECTION_ID(), COALESCE({holder}, 0))"
+        return bool(self.database.query(sql)[0][0])
 
     def _in_transaction(self) -> set[int]:
         """The connections with an open transaction, if this account may see them."""
@@ -177,9 +181,16 @@ class Inspector(inspecting.Inspector):
 
     def indexes(self, tables: Sequence[str]) -> list[Index]:
         return grouped_indexes(
-            (table, name, column, not non_unique, False)
-            for table, name, column, non_unique in self._about(
-                "SELECT table_name, index_name, column_name, non_unique "
+            (
+                table,
+                name,
+                column,
+                not non_unique,
+                False,
+                f"the first {part} characters" if part else "",
+            )
+            for table, name, column, non_unique, part in self._about(
+                "SELECT table_name, index_name, column_name, non_unique, sub_part "
                 "FROM information_schema.statistics WHERE table_schema = DATABASE() "
                 "AND table_name IN ({}) ORDER BY table_name, index_name, seq_in_index",
                 tables,

@@ -26,6 +26,9 @@ JSON_KEPT = rb"\1"
 AT_ROW = re.compile(r" at row (\d+)$")
 
 
+PLAIN_NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
+
+
 FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
 
 
@@ -61,6 +64,27 @@ def is_binary(column: TypedColumn) -> bool:
 def literal(value: bytes) -> str:
     """A string literal of a few ASCII characters, whatever they are."""
     return f"x'{value.hex()}'"
+
+
+def literal_of(name: str, column: Column) -> str:
+    """SQL that gives a literal of the column's value, in the database's own SQL."""
+    if column.storage in (Kind.INTEGER, Kind.DECIMAL):
+        return f"CAST({name} AS CHAR)"  # a quoted number would be compared as a float
+    if column.storage is Kind.BINARY:
+        return f"CONCAT('x''', HEX({name}), '''')"
+    # In hex, because a quote or a backslash in it may mean something to the session.
+    text = f"CONVERT({name} USING utf8mb4)" if column.charset else f"CAST({name} AS CHAR)"
+    return f"CONCAT('_utf8mb4 x''', HEX({text}), '''')"
+
+
+def key_literal(column: TypedColumn, value: bytes) -> str:
+    """A literal of a canonical value, which is not escaped: numbers plain, the rest in hex."""
+    numeric = column.column.storage in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
+    if numeric and PLAIN_NUMBER.fullmatch(value):
+        return value.decode()  # quoted, it would be compared as a float
+    if column.column.storage is Kind.BINARY:
+        return f"x'{value.decode()}'"
+    return f"_utf8mb4 {literal(value)}"
 
 
 def block(rows: Sequence[tuple[bytes | None, ...]]) -> bytes:

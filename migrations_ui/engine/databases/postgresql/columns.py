@@ -56,4 +56,5 @@ def make_column(
         scale=(modifier - 4) & 0x7FF if numeric else None,
         length=modifier - 4 if text else None,
         has_default=has_default,
+        padded=typname == "bpchar",
     )

@@ -9,27 +9,37 @@ from typing import Any
 import psycopg2
 
 from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import IDLE_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import (
     Column,
     ForeignKey,
     KeySequence,
-    RowFilter,
+    Rows,
     Server,
     TypedColumn,
-    kept,
 )
 from migrations_ui.engine.databases.postgresql.columns import make_column
+from migrations_ui.engine.databases.postgresql.indexing import Indexing
+from migrations_ui.engine.databases.postgresql.positions import Positions
 from migrations_ui.engine.databases.postgresql.rows import (
     EXPRESSIONS,
     BlockWriter,
     adapted,
     is_refusal,
+    literal,
     refusal,
+    transformed,
 )
+from migrations_ui.engine.databases.postgresql.sessions import Sessions
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
+from migrations_ui.engine.kinds import Kind
 
 MINIMUM_VERSION = (12,)
+# A machine that has gone away without a word is noticed after a minute, not after two hours.
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+# The temporary table of keys whose rows are to go.
+LISTED = "cutover_listed"
 
 # What tells one cluster from another: its identifier; for roles that may not see it, its address.
 CLUSTER = (
@@ -51,22 +61,25 @@ DJANGO_OPTIONS = {
 # A table as Django spells it: its name, or `"schema"."table"` where it is not in the search path.
 NAME = (
     "CASE WHEN pg_table_is_visible({0}.oid) THEN {0}.relname::text"
-    ' ELSE format(\'"%%s"."%%s"\', {0}.relnamespace::regnamespace, {0}.relname) END'
+    ' ELSE format(\'"%%s"."%%s"\','
+    " (SELECT nspname FROM pg_namespace s WHERE s.oid = {0}.relnamespace), {0}.relname) END"
 )
 
 
-class Database(base.Database):
+class Database(Indexing, Positions, Sessions):
     """A PostgreSQL database, in the schemas of the connection's search path."""
 
     vendor = "postgresql"
     max_name_length = 63
     drops_foreign_keys = True
+    enforces_foreign_keys = True
     driver_error = psycopg2.Error
 
     def connect(self) -> Any:
         """Connect; the session formats values the same way whatever the server's settings are."""
         config = read_only_config(self.config) if self.read_only else self.config
         options = {k: v for k, v in config["OPTIONS"].items() if k not in DJANGO_OPTIONS}
+        options = KEEPALIVE | options
         given = {
             "dbname": config["NAME"],
             "user": config.get("USER"),
@@ -92,18 +105,22 @@ class Database(base.Database):
                 " set_config('bytea_output', 'hex', false),"
                 # A policy that hides rows from this role is an error, not a table with fewer rows.
                 " set_config('row_security', 'off', false),"
-                # A policy that hides rows from this role is an error, not a table with fewer rows.
-                " set_config('row_security', 'off', false),"
-                " set_config('statement_timeout', '0', false),"
-                " set_config('lock_timeout', '30s', false),"
-                " set_config('idle_in_transaction_session_timeout', '0', false)",
-                [self.time_zone],
+                " set_config('lock_timeout', %s, false),"
+                " set_config('statement_timeout', %s, false),"
+                " set_config('idle_in_transaction_session_timeout', %s, false)",
+                [
+                    self.time_zone,
+                    *(f"{s}s" for s in (LOCK_TIMEOUT, STATEMENT_TIMEOUT, IDLE_TIMEOUT)),
+                ],
             )
         return connection
 
     def quote(self, name: str) -> str:
         """As Django does: a name that is quoted already (`"schema"."table"`) stays."""
         return name if name.startswith('"') and name.endswith('"') else super().quote(name)
+
+    def exactly(self, sql: str) -> str:
+        return f'({sql} COLLATE "C")'
 
     # -- Facts ------------------------------------------------------------------------------------
 
@@ -146,6 +163,15 @@ class Database(base.Database):
                 "('pg_catalog'::regnamespace, 'information_schema'::regnamespace) "
                 "AND relpersistence <> 't'",
                 [],
+            )
+        }
+
+    def sizes(self, tables: Iterable[str]) -> dict[str, int]:
+        quoted = {self.quote(name): name for name in tables}
+        return {
+            quoted[name]: size
+            for name, size in self.query(
+                "SELECT n, pg_table_size(to_regclass(n)) FROM unnest(%s::text[]) n", [list(quoted)]
             )
         }
 
@@ -200,6 +226,13 @@ class Database(base.Database):
             found[name] = KeySequence(column, last + increment if called else last)
         return found
 
+    def bound(self, column: Column) -> str:
+        text = f"{self.quote(column.name)}::text"
+        return text if column.storage in (Kind.INTEGER, Kind.DECIMAL) else f"quote_literal({text})"
+
+    def literal(self, column: TypedColumn, value: bytes) -> str:
+        return literal(column, value)
+
     # -- Changing the destination -----------------------------------------------------------------
 
     def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
@@ -208,6 +241,19 @@ class Database(base.Database):
     def wipe(self, tables: Sequence[str]) -> None:
         if tables:
             self.execute(f"TRUNCATE {self.quoted(tables)}")
+
+    def list_keys(self, table: str, key: Sequence[str]) -> str:
+        self.execute(
+            f"CREATE TEMPORARY TABLE {LISTED} AS "
+            f"SELECT {self.quoted(key)} FROM {self.quote(table)} WITH NO DATA"
+        )
+        return LISTED
+
+    def delete_listed(self, table: str, key: Sequence[str], listed: str) -> None:
+        self.execute(f"ANALYZE {listed}")
+        same = " AND ".join(f"{self.column(table, name)} = l.{self.quote(name)}" for name in key)
+        self.execute(f"DELETE FROM {self.quote(table)} USING {listed} l WHERE {same}")
+        self.execute(f"DROP TABLE {listed}")
 
     def set_next_key(self, table: str, column: str, value: int) -> None:
         # By the last key that is used up: the next one may be beyond what the sequence can say.
@@ -241,11 +287,10 @@ class Database(base.Database):
         table: str,
         columns: Sequence[TypedColumn],
         write: base.Write,
-        filters: Sequence[RowFilter] = (),
+        rows: Rows = base.ALL_ROWS,
     ) -> None:
         select = ", ".join(self.expression(column) for column in columns)
-        rows = f"{self.quote(table)}{self.where(table, filters)}"
-        sql = f"COPY (SELECT {select} FROM {rows}) TO STDOUT"
+        sql = f"COPY (SELECT {select} FROM {self.from_(table, rows)}) TO STDOUT"
         sink = BlockWriter(write)
         with self.errors_of(sql):
             self.connection.cursor().copy_expert(sql, sink)
@@ -254,10 +299,7 @@ class Database(base.Database):
     def expression(self, column: TypedColumn) -> str:
         """SQL for the column's canonical text; COPY does the escaping."""
         sql = EXPRESSIONS.get(column.kind, "{0}").format(self.quote(column.column.name))
-        if column.transform == "truncate-microseconds":
-            length, zeros = kept(column)
-            return f"left({sql}, {length}) || '{zeros}'"
-        return sql
+        return transformed(sql, column)
 
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
         names = self.quoted(column.column.name for column in columns)
@@ -268,7 +310,8 @@ class Database(base.Database):
         except psycopg2.Error as error:
             if is_refusal(error):
                 raise refusal(error) from error
-            raise ServerError(f"{self.label}: {str(error).strip()}") from error
+            message = f"{self.label}: {str(error).strip()}"
+            raise ServerError(message, transient=self.is_transient(error)) from error
         if cursor.rowcount != (sent := rows.count(b"\n")):
             raise RowRefused(f"The server says that it took {cursor.rowcount:,} of {sent:,} rows.")
 

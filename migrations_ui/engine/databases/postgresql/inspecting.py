@@ -7,7 +7,14 @@ from typing import Any
 
 from migrations_ui.engine.databases import inspecting
 from migrations_ui.engine.databases.base import Database
-from migrations_ui.engine.databases.inspecting import Check, Index, Lack, Session, Settings
+from migrations_ui.engine.databases.inspecting import (
+    Check,
+    Index,
+    Lack,
+    Session,
+    Settings,
+    what_by,
+)
 from migrations_ui.engine.databases.postgresql.database import NAME
 from migrations_ui.engine.errors import ServerError
 
@@ -44,6 +51,10 @@ KEYS_THAT_ARE_DROPPED = (
     f"FROM pg_constraint JOIN {TABLES} ON c.oid IN (conrelid, confrelid) "
     "JOIN pg_class t ON t.oid = conrelid WHERE contype = 'f' AND conparentid = 0 ORDER BY 1"
 )
+
+
+# Bytes that an entry of a B-tree may have, after compression.
+BTREE_ENTRY = 2704
 
 
 class Inspector(inspecting.Inspector):
@@ -138,16 +149,20 @@ class Inspector(inspecting.Inspector):
 
     def indexes(self, tables: Sequence[str]) -> list[Index]:
         return [
-            Index(table, name, tuple(columns), unique, partial, valid, ordinary)
-            for table, name, columns, unique, partial, valid, ordinary in self.database.query(
+            made_index(*facts)
+            for facts in self.database.query(
                 "SELECT wanted, i.relname, ARRAY(SELECT attname::text FROM"
                 "  unnest((indkey::int2[])[0:indnkeyatts - 1]) WITH ORDINALITY k(number, place)"
                 "  LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = number"
                 "  AND number <> 0 ORDER BY place),"
                 " indisunique, indpred IS NOT NULL, indisvalid AND indisready,"
-                " (SELECT bool_and(opcdefault) FROM pg_opclass WHERE oid = ANY(indclass::oid[])) "
+                " (SELECT bool_and(opcdefault) FROM pg_opclass WHERE oid = ANY(indclass::oid[])),"
+                " ARRAY(SELECT collname::text FROM pg_collation"
+                "  WHERE oid = ANY(indcollation::oid[]) AND NOT collisdeterministic),"
+                " amname = 'btree' "
                 f"FROM {TABLES} JOIN pg_index ON indrelid = c.oid "
-                "JOIN pg_class i ON i.oid = indexrelid ORDER BY 1, 2",
+                "JOIN pg_class i ON i.oid = indexrelid JOIN pg_am a ON a.oid = i.relam "
+                "ORDER BY 1, 2",
                 [list(tables)],
             )
         ]
@@ -204,3 +219,20 @@ class Inspector(inspecting.Inspector):
                 [list(tables)],
             )
         ]
+
+
+def made_index(
+    table: str,
+    name: str,
+    columns: list[str | None],
+    unique: bool,
+    partial: bool,
+    valid: bool,
+    ordinary: bool,
+    folding: list[str],
+    is_btree: bool,
+) -> Index:
+    """A row of pg_index as an index; `folding` are collations that hold different texts equal."""
+    by = what_by([f"the collation {c}" for c in folding], columns=columns, partial=partial)
+    most = BTREE_ENTRY if is_btree else None
+    return Index(table, name, tuple(columns), unique, partial, valid, ordinary, by, most)

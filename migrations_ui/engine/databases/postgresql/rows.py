@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import psycopg2
 
 from migrations_ui.engine.databases import base
-from migrations_ui.engine.databases.base import TypedColumn
+from migrations_ui.engine.databases.base import TypedColumn, kept
 from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.kinds import NULL, Kind, unescape
 
@@ -32,9 +32,11 @@ DATETIME = (
 )
 
 
-# Months have no fixed length, so an interval with months is written in PostgreSQL's own words.
+# Months have no fixed length, so an interval with months is written in PostgreSQL's own words, like
+# one of more microseconds than 64 bits hold.
 DURATION = (
-    "CASE WHEN extract(year from {0}) = 0 AND extract(month from {0}) = 0 THEN "
+    "CASE WHEN extract(year from {0}) = 0 AND extract(month from {0}) = 0 "
+    "AND extract(epoch from {0}) BETWEEN -9223372036854.775808 AND 9223372036854.775807 THEN "
     "(extract(day from {0})::numeric * 86400000000 + extract(hour from {0})::numeric * 3600000000 "
     "+ extract(minute from {0})::numeric * 60000000 "
     "+ extract(microseconds from {0})::numeric)::bigint::text ELSE {0}::text END"
@@ -49,6 +51,23 @@ EXPRESSIONS = {
     Kind.DURATION: DURATION,
     Kind.UUID: "translate({0}::text, '-', '')",
 }
+
+
+# A NUL in JSON is written as an escape; its texts can't hold one.  An odd number of backslashes
+# before it would escape a backslash.
+JSON_NUL = r"'(?<!\\)((?:\\\\)*)\\u0000'"
+JSON_REPLACEMENTS = {"strip-nul": r"'\1'", "replace-nul": r"'\1\\ufffd'"}
+
+
+def transformed(sql: str, column: TypedColumn) -> str:
+    """SQL for the canonical text after the column's declared transform."""
+    if column.transform == "truncate-microseconds":
+        length, zeros = kept(column)
+        return f"left({sql}, {length}) || '{zeros}'"
+    if column.kind is Kind.JSON and column.transform in JSON_REPLACEMENTS:
+        replacement = JSON_REPLACEMENTS[column.transform]
+        return f"regexp_replace({sql}::text, {JSON_NUL}, {replacement}, 'g')"
+    return sql
 
 
 class BlockWriter:
@@ -159,3 +178,14 @@ def refusal(error: psycopg2.Error) -> RowRefused:
         line=int(context[1]) if context else None,
         column=(diagnosis.column_name or (context[2] if context else "") or "").strip('"'),
     )
+
+
+def literal(column: TypedColumn, value: bytes) -> str:
+    """A literal without a type of its own, so that the column's index answers a comparison."""
+    text = value.decode(errors="replace")
+    if column.column.storage is Kind.BINARY:
+        text = f"\\x{text}"
+    elif column.column.storage is Kind.DURATION:
+        text = interval(value).decode(errors="replace")
+    escaped = text.replace("\\", "\\\\").replace("'", "''").replace("\0", "")
+    return f"E'{escaped}'"

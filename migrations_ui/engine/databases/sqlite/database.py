@@ -14,34 +14,36 @@ from migrations_ui.engine.databases.base import (
     Column,
     ForeignKey,
     KeySequence,
-    RowFilter,
+    Rows,
     Server,
     TypedColumn,
 )
+from migrations_ui.engine.databases.sqlite.blocks import Reader
 from migrations_ui.engine.databases.sqlite.columns import make_column
+from migrations_ui.engine.databases.sqlite.indexing import Indexing
 from migrations_ui.engine.databases.sqlite.loading import (
     Batch,
+    refused_column,
 )
-from migrations_ui.engine.databases.sqlite.reading import (
-    COLUMNS_AT_ONCE,
-    block,
-    expression,
-    register_functions,
-    slices,
-)
+from migrations_ui.engine.databases.sqlite.positions import Positions
+from migrations_ui.engine.databases.sqlite.reading import literal
+from migrations_ui.engine.databases.sqlite.sessions import Sessions
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
 
 CACHE_KIB = 20_000
 
 
-class Database(base.Database):
+class Database(Indexing, Positions, Sessions):
     """A SQLite file."""
 
     vendor = "sqlite"
     max_name_length = 1000
     folds_names = True
     refuses_digits = True
+    keeps_texts = True
+    has_negative_zero = False
+    writes_at_once = False
     driver_error = sqlite3.Error
     begin = "BEGIN IMMEDIATE"
 
@@ -70,6 +72,9 @@ class Database(base.Database):
     @property
     def label(self) -> str:
         return f"SQLite file {self.config['NAME']}"
+
+    def exactly(self, sql: str) -> str:
+        return f"CAST({sql} AS BLOB)"
 
     # -- Facts ------------------------------------------------------------------------------------
 
@@ -103,6 +108,12 @@ class Database(base.Database):
             return max(0, self.query(f"SELECT MAX(rowid) FROM {self.quote(table)}")[0][0] or 0)
         except ServerError:  # a table without rowid
             return None
+
+    def sizes(self, tables: Iterable[str]) -> dict[str, int]:
+        # Only the file's size is known without reading it: its bytes, shared out by rows.
+        rows = {name: count or 0 for name, count in self.estimates().items()}
+        each = os.stat(self.config["NAME"]).st_size / max(1, sum(rows.values()))
+        return {name: int(rows.get(name, 0) * each) for name in tables}
 
     def columns(self, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
         return {
@@ -158,6 +169,12 @@ class Database(base.Database):
             if table in counting
         }
 
+    def bound(self, column: Column) -> str:
+        return f"quote({self.quote(column.name)})"
+
+    def literal(self, column: TypedColumn, value: bytes) -> str:
+        return literal(column, value)
+
     # -- Changing the destination -----------------------------------------------------------------
 
     def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
@@ -168,6 +185,20 @@ class Database(base.Database):
         with self.transaction():
             for table in tables:
                 self.execute(f"DELETE FROM {self.quote(table)}")
+
+    def list_keys(self, table: str, key: Sequence[str]) -> str:
+        self.execute(
+            f"CREATE TEMPORARY TABLE cutover_listed AS "
+            f"SELECT {self.quoted(key)} FROM {self.quote(table)} WHERE 0"
+        )
+        return "cutover_listed"
+
+    def delete_listed(self, table: str, key: Sequence[str], listed: str) -> None:
+        names = self.quoted(key)
+        self.execute(
+            f"DELETE FROM {self.quote(table)} WHERE ({names}) IN (SELECT {names} FROM {listed})"
+        )
+        self.execute(f"DROP TABLE {listed}")
 
     def set_next_key(self, table: str, column: str, value: int) -> None:
         with self.transaction():
@@ -181,26 +212,13 @@ class Database(base.Database):
         table: str,
         columns: Sequence[TypedColumn],
         write: base.Write,
-        filters: Sequence[RowFilter] = (),
+        rows: Rows = base.ALL_ROWS,
     ) -> None:
-        pieces = [
-            " || x'09' || ".join(expression(column, self.quote) for column in part)
-            for part in slices(columns, COLUMNS_AT_ONCE)
-        ]
-        where = self.where(table, filters)
-        sql = f"SELECT {', '.join(pieces)} FROM {self.quote(table)}{where}"
-        connection = self._connect()
-        connection.text_factory = bytes
-        refused: list[RowRefused] = []
-        register_functions(connection, table, refused)
+        self.reading = connection = self._connect()
         try:
-            with self.errors_of(sql):
-                cursor = connection.execute(sql)
-                for rows in base.blocks(cursor.fetchmany, block):
-                    write(rows)
-        except ServerError as error:
-            raise (refused[0] if refused else error) from None
+            Reader(self, connection, table, columns, write).read(rows)
         finally:
+            self.reading = None
             connection.close()
 
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
@@ -217,6 +235,7 @@ class Database(base.Database):
         except sqlite3.OperationalError as error:  # locked, or the disk is full
             raise ServerError(f"{self.label}: {error}") from error
         except (sqlite3.Error, ValueError, OverflowError) as error:
-            raise RowRefused(str(error), line=batch.line, column=batch.column) from error
+            column = batch.column or refused_column(str(error))
+            raise RowRefused(str(error), line=batch.line, column=column) from error
         if cursor.rowcount != batch.line:
             raise RowRefused(f"SQLite took {cursor.rowcount:,} of {batch.line:,} rows.")

@@ -91,18 +91,18 @@ class Inspector(inspecting.Inspector):
     def indexes(self, tables: Sequence[str]) -> list[Index]:
         wanted = set(tables)
         keys = self.database.query(
-            "SELECT m.name, 'PRIMARY', i.name, 1, 0 FROM sqlite_master m "
+            "SELECT m.name, 'PRIMARY', i.name, 1, 0, 'BINARY' FROM sqlite_master m "
             "JOIN pragma_table_info(m.name) i WHERE m.type = 'table' AND i.pk > 0 "
             "ORDER BY m.name, i.pk"
         )
         others = self.database.query(
-            'SELECT m.name, l.name, x.name, l."unique", l.partial FROM sqlite_master m '
+            'SELECT m.name, l.name, x.name, l."unique", l.partial, x.coll FROM sqlite_master m '
             "JOIN pragma_index_list(m.name) l JOIN pragma_index_xinfo(l.name) x "
             "WHERE m.type = 'table' AND x.key AND l.origin <> 'pk' ORDER BY 1, 2, x.seqno"
         )
         return grouped_indexes(
-            (table, name, column, bool(unique), bool(partial))
-            for table, name, column, unique, partial in (*keys, *others)
+            (table, name, column, bool(unique), bool(partial), by_collation(collation))
+            for table, name, column, unique, partial, collation in (*keys, *others)
             if table in wanted
         )
 
@@ -162,3 +162,8 @@ def checks_in(sql: str) -> Iterator[tuple[str, str]]:
                 yield name, sql[start : token.start()]
                 name, start = "", None
         previous = word
+
+
+def by_collation(name: str) -> str:
+    """What an index goes by where its collation is not that of plain bytes."""
+    return "" if name.upper() == "BINARY" else f"the collation {name.upper()}"

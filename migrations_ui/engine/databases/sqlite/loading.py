@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
@@ -49,6 +50,12 @@ class Batch:
                     values[index] = convert(values[index])
             self.column = ""
             yield values
+
+
+def refused_column(message: str) -> str:
+    """The column that SQLite names where one alone violates a constraint."""
+    found = re.fullmatch(r"(?:NOT NULL|UNIQUE) constraint failed: [^,]+\.([^,.]+)", message)
+    return found[1] if found else ""
 
 
 def unescape(value: str) -> str | None:

@@ -1,0 +1,71 @@
+"""MySQL's named locks, and what ends a session."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from contextlib import closing, suppress
+from typing import Any
+
+import MySQLdb
+
+from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import LOCK_TIMEOUT
+from migrations_ui.engine.databases.mysql.rows import CLIENT_ERRORS
+from migrations_ui.engine.errors import EngineError, ServerError
+
+# Full disk or table, too many connections, shutdown, lock timeout, deadlock, interrupted or killed,
+# and what MariaDB says of a transaction that was idle or a statement that took too long.
+TRANSIENT = {1021, 1040, 1053, 1114, 1158, 1159, 1160, 1161, 1180, 1205, 1213, 1317, 1927, 1969}
+
+
+class Sessions(base.Database, ABC):
+    """The part of a MySQL database that deals with other sessions."""
+
+    # The server's numbers of this connection, and of the one of its own that `read` has.
+    number: int = 0
+    reading: int = 0
+
+    @abstractmethod
+    def _connect(self, **extra: Any) -> Any: ...
+
+    def acquire(self, name: str) -> None:
+        if not self._get_lock(name, LOCK_TIMEOUT):
+            message = f"{self.label}: another session has held {name} for too long."
+            raise ServerError(message, transient=True)
+
+    def release(self, name: str) -> None:
+        self.query("SELECT RELEASE_LOCK(%s)", [self._lock(name)])
+
+    def reserve(self, name: str, holder: str) -> bool:
+        return self._get_lock(name, 0) and self._get_lock(holder, 0)
+
+    def _get_lock(self, name: str, seconds: int) -> bool:
+        return self.query("SELECT GET_LOCK(%s, %s)", [self._lock(name), seconds]) == [(1,)]
+
+    def evict(self, name: str) -> bool:
+        ((holder, mine),) = self.query(
+            "SELECT IS_USED_LOCK(%s), CONNECTION_ID()", [self._lock(name)]
+        )
+        if holder is None or holder == mine:
+            return False
+        with suppress(ServerError):  # it has ended meanwhile
+            self.execute(f"KILL {int(holder)}")
+        return True
+
+    def _lock(self, name: str) -> str:
+        """A name of at most 64 characters; the server's locks are not those of one database."""
+        mine = f"{self.config['NAME']} {name}".encode()
+        return f"cutover {hashlib.blake2b(mine, digest_size=16).hexdigest()}"
+
+    def interrupt(self) -> None:
+        """By another connection, since this one is busy."""
+        with suppress(EngineError, MySQLdb.Error), closing(self._connect()) as other:
+            for number in filter(None, (self.number, self.reading)):
+                with suppress(MySQLdb.Error):  # it has ended meanwhile
+                    other.cursor().execute(f"KILL QUERY {number}")
+
+    def is_transient(self, error: Any) -> bool:
+        code = error.args[0] if error.args else 0
+        # 0 is what the driver says of a connection that is closed.
+        return code == 0 or code in TRANSIENT or code in CLIENT_ERRORS

@@ -1,0 +1,53 @@
+"""PostgreSQL's advisory locks, and what ends a session."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any
+
+import psycopg2
+
+from migrations_ui.engine.databases import base
+
+# A lock's number, and where it stands in pg_locks.
+NUMBER = "hashtextextended(%s, 0)"
+HOLDERS = (
+    "FROM pg_locks, (SELECT hashtextextended(%s, 0) AS n) x WHERE locktype = 'advisory' AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND objsubid = 1 AND pid <> pg_backend_pid()"
+    " AND classid::bigint = (n >> 32) & 4294967295 AND objid::bigint = n & 4294967295"
+)
+# Classes of SQLSTATE, and single ones, that are not about what was asked: connections, deadlocks,
+# resources, the server's operator, its disks; a lock that was not to be had; idle for too long.
+TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
+TRANSIENT = {"55P03", "25P03"}
+
+
+class Sessions(base.Database, ABC):
+    """The part of a PostgreSQL database that deals with other sessions."""
+
+    def acquire(self, name: str) -> None:
+        self.query(f"SELECT pg_advisory_lock({NUMBER})", [f"cutover {name}"])
+
+    def release(self, name: str) -> None:
+        self.query(f"SELECT pg_advisory_unlock({NUMBER})", [f"cutover {name}"])
+
+    def reserve(self, name: str, holder: str) -> bool:
+        ((reserved,),) = self.query(f"SELECT pg_try_advisory_lock({NUMBER})", [f"cutover {name}"])
+        if reserved:
+            self.acquire(holder)
+        return bool(reserved)
+
+    def evict(self, name: str) -> bool:
+        ended = self.query(f"SELECT pg_terminate_backend(pid) {HOLDERS}", [f"cutover {name}"])
+        return any(done for (done,) in ended)
+
+    def interrupt(self) -> None:
+        self.connection.cancel()
+
+    def is_transient(self, error: Any) -> bool:
+        if code := error.pgcode:
+            return code[:2] in TRANSIENT_CLASSES or code in TRANSIENT
+        # Without a code the driver speaks: the connection was lost, or it was asked wrongly.
+        wrong = (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.NotSupportedError)
+        return not isinstance(error, wrong)

@@ -1,0 +1,63 @@
+"""What sessions of one database do to each other: hold names, end each other, be interrupted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from migrations_ui.engine.errors import ServerError
+
+
+class SessionOperations(ABC):
+    """Names that one session at a time holds, and what ends a session or its statement.
+
+    Names are those of one database.  Whoever loses its connection holds nothing any more.
+    """
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Let no other session hold the same name meanwhile; wait for it.
+
+        `ServerError`, a transient one, when it takes too long.
+        """
+        self.acquire(name)
+        try:
+            yield
+        finally:
+            with suppress(ServerError):  # a dead connection holds nothing
+                self.release(name)
+
+    @abstractmethod
+    def acquire(self, name: str) -> None:
+        """Hold the name, or wait until nobody else does."""
+
+    @abstractmethod
+    def release(self, name: str) -> None:
+        """Hold the name no more."""
+
+    @abstractmethod
+    def reserve(self, name: str, holder: str) -> bool:
+        """Hold the name until the connection is closed; False when another session holds it.
+
+        The name of the holder is held as well, so that this very session can be told to `evict`.
+        """
+
+    @abstractmethod
+    def evict(self, name: str) -> bool:
+        """End the session that holds the name, so that what it has not committed is undone.
+
+        Whether there was one that could be ended.
+        """
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """End the statement that this connection is at, if any; called from another thread."""
+
+    @abstractmethod
+    def is_transient(self, error: Any) -> bool:
+        """Whether a driver's error is about the connection or the moment, not about what was asked.
+
+        Lost connections, restarts, deadlocks, lock timeouts, full disks.
+        """
