@@ -1,46 +1,77 @@
-"""Comparing both sides: counts and sequences of each table, kept for good."""
+"""Comparing both sides, kept for good: every cell, or only counts and next keys."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
-from migrations_ui import counting
+from migrations_ui import counting, positions
+from migrations_ui.audit_recorder import AuditRecorder
 from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.base import Database
-from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.errors import Cancelled, EngineError
+from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout, layouts
+from migrations_ui.engine.preflight import Endpoints
+from migrations_ui.engine.structure import Structure, look
 from migrations_ui.engine.transfer import SequenceState, sequence_states
 from migrations_ui.engine.transforms import parse, transformed
-from migrations_ui.models import Audit, AuditedTable, Run
-from migrations_ui.sides import chosen_tables, endpoints
-from migrations_ui.tables import glances
+from migrations_ui.engine.verifying import compare_tables
+from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, TableCopy
+from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
+from migrations_ui.tables import Glance, glances, kept_counts
+from migrations_ui.ticker import Ticker
+from migrations_ui.verdicts import as_json, note, row_problems, rows_are, transforms_of, verdict_of
 
 logger = logging.getLogger(__name__)
 
+Verdict = Audit.Verdict
+# A worker writes its heartbeat twice a second; one that is silent for so long has died.
+SILENCE = timedelta(seconds=60)
+VANISHED = "The worker has vanished in the middle of it. Start another audit."
+
 
 def new_audit(
-    tables: Sequence[Table], operator: str, *, reverse: bool, run: Run | None = None
+    tables: Sequence[Table],
+    operator: str,
+    *,
+    reverse: bool,
+    run: Run | None = None,
+    counts_only: bool | None = None,
+    workers: int = 2,
 ) -> Audit:
-    """Record an audit of these tables, with the counts before the run where there was one."""
+    """Record an audit of these tables, with the counts before the run where there was one.
+
+    `counts_only` is as the run wants it, unless it is given.
+    """
     source, dest = glances(tables, reverse=reverse)
+    if counts_only is None:
+        counts_only = run is not None and not run.compares_cells
     audit = Audit.objects.create(
         run=run,
         operator=operator,
         reverse=reverse,
+        counts_only=counts_only,
+        workers=run.workers if run else workers,
         source=asdict(source.side),
         dest=asdict(dest.side),
     )
     before = {copy.label: copy for copy in run.tables.all()} if run else {}
+    expected = expected_rows(tables, source, dest)
     AuditedTable.objects.bulk_create(
         AuditedTable(
             audit=audit,
             position=position,
             label=table.label,
             table=dest.names.get(table.label, table.names[0]),
+            expected_rows=before[table.label].source_rows if run else expected[table.label],
             source_rows_before=before[table.label].source_rows if run else None,
             dest_rows_before=before[table.label].dest_rows_before if run else None,
         )
@@ -49,81 +80,291 @@ def new_audit(
     return audit
 
 
-def audit(audit_id: int) -> None:
-    """Count both sides, look at the sequences, and write the verdicts: once, then for good."""
+def expected_rows(tables: Iterable[Table], source: Glance, dest: Glance) -> dict[str, int | None]:
+    """About how many rows there are to compare, by label: counted before, or estimated."""
+    counts = kept_counts(source, dest)
+    return {table.label: source.rows(table, counts)[0] for table in tables}
+
+
+def audit(audit_id: int, known: Mapping[str, Comparison] | None = None) -> None:
+    """Compare both sides as was asked for, and write the verdicts: once, then for good.
+
+    `known`, by label, was compared just before by the run whose audit this is.
+    """
+    now = timezone.now()
     queued = Audit.objects.filter(pk=audit_id, status=Audit.Status.QUEUED)
-    if not queued.update(status=Audit.Status.RUNNING):
+    if not queued.update(status=Audit.Status.RUNNING, started_at=now, heartbeat_at=now):
         return
     report = Audit.objects.get(pk=audit_id)
+    recorder = AuditRecorder(report)
+    ticker = Ticker(recorder.tick)
+    ticker.start()
     try:
-        _compare(report)
-    except Exception as error:
-        report.status, report.error = Audit.Status.FAILED, str(error)
-        if not isinstance(error, EngineError):
-            logger.exception("%s failed", report)
+        try:
+            Auditing(report, recorder, known or {}).run()
+        finally:
+            ticker.stop()
+    except Cancelled:
+        _end(report, Audit.Status.CANCELLED)
+    except EngineError as error:
+        _end(report, Audit.Status.FAILED, str(error))
+    except BaseException as error:
+        logger.exception("%s failed", report)
+        _end(report, Audit.Status.FAILED, f"{type(error).__name__}: {error}")
+        if not isinstance(error, Exception):
+            raise
     else:
-        report.status = Audit.Status.FINISHED
+        _end(report, Audit.Status.FINISHED)
+
+
+def _end(report: Audit, status: str, error: str = "") -> None:
+    """Write how the audit ended, unless it was given up for dead meanwhile."""
+    finished = status == Audit.Status.FINISHED
     verdicts = set(report.tables.values_list("verdict", flat=True))
-    report.verdict = worst(verdicts)
-    report.finished_at = timezone.now()
-    report.save()
+    verdicts |= {line["verdict"] for line in report.structure}
+    Audit.objects.filter(pk=report.pk, status__in=Audit.ACTIVE).update(
+        status=status,
+        verdict=worst(verdicts) if finished else Verdict.NOT_CHECKED,
+        error=error,
+        transforms=report.transforms,
+        structure=report.structure,
+        doing="",
+        rows_per_second=None,
+        finished_at=timezone.now(),
+    )
 
 
 def worst(verdicts: set[str]) -> str:
     """An audit's verdict: its worst table's."""
-    for verdict in (Audit.Verdict.DIFFERS, Audit.Verdict.NOT_CHECKED, Audit.Verdict.COUNTS_ONLY):
+    for verdict in reversed(Verdict.values):
         if verdict in verdicts:
-            return verdict
-    return Audit.Verdict.NOT_CHECKED
+            return str(verdict)
+    return Verdict.NOT_CHECKED
 
 
-def _compare(report: Audit) -> None:
-    """Fill in each table of the audit."""
-    rows = {row.label: row for row in report.tables.all()}
-    tables = chosen_tables(list(rows))
-    ends = endpoints(reverse=report.reverse)
-    with ends.open_source() as source, ends.open_dest() as dest:
-        found, findings = layouts(tables, source, dest)
-        if report.run:
-            found = transformed(found, map(parse, report.run.transforms), source)
-        states = sequence_states(found, source, dest)
+def end_dead() -> None:
+    """End the audits whose worker has died."""
+    Audit.objects.filter(
+        status__in=(Audit.Status.RUNNING, Audit.Status.CANCELLING),
+        heartbeat_at__lt=timezone.now() - SILENCE,
+    ).update(
+        status=Audit.Status.FAILED,
+        error=VANISHED,
+        doing="",
+        rows_per_second=None,
+        finished_at=timezone.now(),
+    )
+
+
+def end_if_dead(report: Audit) -> bool:
+    """End this audit if its worker has died; whether it has."""
+    heartbeat = report.heartbeat_at
+    if not report.is_active or heartbeat is None or heartbeat > timezone.now() - SILENCE:
+        return False
+    end_dead()
+    return True
+
+
+def cancel(audit_id: int) -> bool:
+    """Ask an audit to stop; one that no worker has taken yet ends at once.
+
+    Whether it could still be asked.
+    """
+    end_dead()
+    found = Audit.objects.filter(pk=audit_id)
+    now = timezone.now()
+    return bool(
+        found.filter(status=Audit.Status.QUEUED).update(
+            status=Audit.Status.CANCELLED, finished_at=now
+        )
+        or found.filter(status=Audit.Status.RUNNING).update(status=Audit.Status.CANCELLING)
+    )
+
+
+class Auditing:
+    """One audit, being made."""
+
+    def __init__(
+        self, report: Audit, recorder: AuditRecorder, known: Mapping[str, Comparison]
+    ) -> None:
+        self.report = report
+        self.known = known
+        self.recorder = recorder
+        self.ends = endpoints(reverse=report.reverse)
+        self.labels = list(report.tables.values_list("label", flat=True))
+
+    def run(self) -> None:
+        positions.note(self.report, "start", known=self.known)
+        runs = last_runs(self.report, self.labels)
+        with self.connect() as (source, dest):
+            found, findings = self.layouts(runs, source, dest)
+            self._report(findings)
+            if self.report.counts_only:
+                self._count(found, source, dest)
+        if not self.report.counts_only:
+            self._compare(found, runs)
+        positions.note(self.report, "end")
+
+    def _compare(self, found: Sequence[Layout], runs: Mapping[str, Run]) -> None:
+        """Compare every cell, and all that is around the rows."""
+        self.recorder.doing("comparing every cell")
         for layout in found:
-            compare_table(rows[layout.label], layout, states.get(layout.label), source, dest)
-    for finding in findings:
-        row = rows[finding.label]
-        if finding.code.startswith("table-missing"):
-            row.verdict, row.problem = Audit.Verdict.DIFFERS, finding.message
+            if layout.label in self.known:
+                self.recorder.compared(layout, self.known[layout.label])
+        compare_tables(
+            [layout for layout in found if layout.label not in self.known],
+            self.connect,
+            self.recorder,
+            workers=self.report.workers,
+            set_aside={label: rejected(run, label, found) for label, run in runs.items()},
+        )
+        self.recorder.tick()
+        self.recorder.doing("looking at keys, indexes, constraints and references")
+        with self.connect() as (source, dest):
+            structure = look(found, source, dest, host_app_labels())
+        self.report.structure = [as_json(line) for line in structure.general]
+        for layout in found:
+            self._conclude(layout, structure)
+
+    @contextmanager
+    def connect(self) -> Iterator[tuple[Database, Database]]:
+        """Both sides, for one thread, on connections that can't write."""
+        with self.ends.open_source() as source, open_read_only(self.ends) as dest:
+            yield source, dest
+
+    def layouts(
+        self, runs: Mapping[str, Run], source: Database, dest: Database
+    ) -> tuple[list[Layout], list[Finding]]:
+        """The tables' layouts, with the transforms that the runs had which copied them last."""
+        transforms = {
+            text: None
+            for run in dict.fromkeys(runs.values())
+            for text in run.transforms
+            if runs.get(parse(text).table) in (run, None)
+        }
+        choices = {text: parse(text) for text in transforms}
+        # What is left out of a table may follow from what is left out of another.
+        labels = {*self.labels, *(choice.table for choice in choices.values())}
+        found, findings = layouts(chosen_tables(labels), source, dest)
+        found = transformed(found, choices.values(), source)
+        self.report.transforms = [
+            text for text, choice in choices.items() if choice.table in self.labels
+        ]
+        wanted = set(self.labels)
+        return (
+            [layout for layout in found if layout.label in wanted],
+            [finding for finding in findings if finding.label in wanted],
+        )
+
+    def _report(self, findings: Iterable[Finding]) -> None:
+        """A table that a side lacks differs, and so does one with a column that can't be compared.
+
+        A column of the source that neither the models nor the destination know is only noted.
+        """
+        for finding in findings:
+            row = self.report.tables.get(label=finding.label)
+            if finding.severity is Severity.BLOCKER:
+                row.verdict = Verdict.DIFFERS
+                row.problem = row.other_problem = "; ".join(
+                    filter(None, (row.other_problem, finding.message))
+                )
+            if finding.code.startswith("table-missing"):
+                row.status = AuditedTable.Status.DONE
+            if finding.code == "column-extra-source":
+                row.structure = [*row.structure, note("columns", finding.message)]
             row.save()
 
+    # -- Verdicts ---------------------------------------------------------------------------------
 
-def compare_table(
-    row: AuditedTable,
-    layout: Layout,
-    state: SequenceState | None,
-    source: Database,
-    dest: Database,
-) -> None:
-    """Count one table on both sides and judge."""
-    row.source_rows = source.count(layout.source_name, layout.filters)
-    row.dest_rows = dest.count(layout.dest_name)
-    if not layout.filters:
-        counting.keep(report_identity(row, "source"), layout.source_name, row.source_rows)
-    counting.keep(report_identity(row, "dest"), layout.dest_name, row.dest_rows)
-    problems = []
-    if row.difference:
-        problems.append(
-            f"{row.source_rows:,} rows in the source and {row.dest_rows:,} in the destination"
+    def _count(self, found: Sequence[Layout], source: Database, dest: Database) -> None:
+        """Count both sides of each table and look at the next keys."""
+        states = sequence_states(found, source, dest)
+        for layout in found:
+            self.recorder.doing(f"counting {layout.label}")
+            row = self.report.tables.get(label=layout.label)
+            row.source_rows = source.count(layout.source_name, layout.rows)
+            row.dest_rows = dest.count(layout.dest_name)
+            run = self.report.run
+            row.rejected = (
+                run.rejected.filter(label=row.label, arrived_at=None).count() if run else 0
+            )
+            state = states.get(layout.label)
+            self._write(row, layout, state, [state.problem] if state and state.problem else [])
+
+    def _conclude(self, layout: Layout, structure: Structure) -> None:
+        """Write a compared table's verdict: the worst of its cells and of all else."""
+        row = self.report.tables.get(label=layout.label)
+        lines = structure.tables[layout.label]
+        row.structure = [*row.structure, *map(as_json, lines)]
+        problems = [text for line in lines for text in line.problems or ()]
+        unchecked = any(line.problems is None for line in lines)
+        self._write(
+            row, layout, structure.sequences.get(layout.label), problems, unchecked=unchecked
         )
-    if state:
-        row.max_key, row.next_source = state.max_key, state.next_source
-        row.next_dest = state.next_dest
-        row.sequence_problem = bool(state.problem)
-        problems += [state.problem] if state.problem else []
-    row.problem = "; ".join(problems)
-    row.verdict = Audit.Verdict.DIFFERS if problems else Audit.Verdict.COUNTS_ONLY
-    row.save()
+
+    def _write(
+        self,
+        row: AuditedTable,
+        layout: Layout,
+        state: SequenceState | None,
+        problems: Sequence[str],
+        *,
+        unchecked: bool = False,
+    ) -> None:
+        row.status = AuditedTable.Status.DONE
+        row.transforms = transforms_of(layout)
+        if state:
+            row.max_key, row.next_source = state.max_key, state.next_source
+            row.next_dest = state.next_dest
+        others = [text for text in (row.other_problem, *row_problems(row), *problems) if text]
+        row.other_problem = "; ".join(others)
+        aside = f"{rows_are(row.rejected)} set aside by the run" if row.rejected else ""
+        row.problem = "; ".join(filter(None, (aside, *others)))
+        row.verdict = verdict_of(row, unchecked=unchecked)
+        row.save()
+        self._keep_counts(row, layout)
+
+    def _keep_counts(self, row: AuditedTable, layout: Layout) -> None:
+        """The counts are exact, so the tables page may show them."""
+        if row.source_rows is not None and not layout.filters:
+            counting.keep(self.report.source["identity"], layout.source_name, row.source_rows)
+        if row.dest_rows is not None:
+            counting.keep(self.report.dest["identity"], layout.dest_name, row.dest_rows)
 
 
-def report_identity(row: AuditedTable, side: str) -> str:
-    """The physical identity of a side of the audit that the row belongs to."""
-    return str(getattr(row.audit, side)["identity"])
+def open_read_only(ends: Endpoints) -> Database:
+    """The destination, on a connection that can't write: an audit changes nothing."""
+    return Endpoints(ends.dest, ends.dest, ends.control, ends.time_zone).open_source()
+
+
+def last_runs(report: Audit, labels: Sequence[str]) -> dict[str, Run]:
+    """For each table the run that copied it last, if any: that of the audit, if it did."""
+    own = report.run if report.run and report.run.mode == Run.Mode.COPY else None
+    return last_copies(report.source["identity"], report.dest["identity"], labels, own)
+
+
+def last_copies(
+    source: str, dest: str, labels: Sequence[str], own: Run | None = None
+) -> dict[str, Run]:
+    """For each table the run that copied it last from this source onto this destination."""
+    copies = TableCopy.objects.filter(
+        label__in=labels,
+        status=TableCopy.Status.DONE,
+        run__mode=Run.Mode.COPY,
+        run__source__identity=source,
+        run__dest__identity=dest,
+    ).select_related("run")
+    if own:
+        copies = copies.filter(run=own)
+    return {copy.label: copy.run for copy in copies.order_by("run_id")}
+
+
+def rejected(run: Run, label: str, found: Sequence[Layout]) -> list[bytes]:
+    """The rows of a table that a run has set aside and that have not arrived since."""
+    signatures = {layout.label: layout.signature for layout in found}
+    rows = RejectedRow.objects.filter(Q(arrived_at=None), run=run, label=label)
+    return [
+        bytes(row.row).rstrip(b"\n")
+        for row in rows.iterator()
+        if row.signature == signatures.get(label)
+    ]

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from migrations_ui.engine import values
 from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.databases.positions import Position, State
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.preflight import Report
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # A check that is older, or of another schema, says nothing about a run that starts now.
 FRESH = timedelta(hours=1)
+# Where a server does not tell whether it was written since, a run looks again after this.
+RECENT = timedelta(minutes=10)
 # A worker that has been silent for so long has died, or there is none.
 SILENCE = timedelta(seconds=60)
 
@@ -55,11 +58,17 @@ def latest(report: Report, *, reverse: bool) -> DataCheck | None:
 
 
 def pending(*, reverse: bool) -> QuerySet[DataCheck]:
-    """Checks that a worker has not finished yet, and that are worth waiting for."""
+    """Checks that a worker has not finished yet, and that are worth waiting for.
+
+    One that was asked for before the newest that is finished is not: it would say nothing new.
+    """
+    finished = DataCheck.objects.filter(status=DataCheck.Status.FINISHED, reverse=reverse)
+    newest = finished.values_list("pk", flat=True).first() or 0
     return DataCheck.objects.filter(
         status__in=(DataCheck.Status.QUEUED, DataCheck.Status.RUNNING),
         reverse=reverse,
         heartbeat_at__gt=timezone.now() - SILENCE,
+        pk__gt=newest,
     )
 
 
@@ -73,11 +82,23 @@ def findings_of(check: DataCheck, report: Report) -> list[Finding]:
                 "severity": Severity(found["severity"]),
                 "sample_keys": tuple(found["sample_keys"]),
                 "transforms": tuple(found["transforms"]),
+                "overcome_by": tuple(found.get("overcome_by", ())),
             }
         )
         for found in check.findings
         if found["label"] in labels
     ]
+
+
+def is_outdated(check: DataCheck) -> bool:
+    """Whether the source has been written since the look began, or may have been meanwhile."""
+    if check.position:
+        before = Position.from_json(check.position)
+        with endpoints(reverse=check.reverse).open_source() as source:
+            state = source.moved(before, source.position(before.tables or ())).state
+        if state is not State.UNKNOWN:
+            return state is State.CHANGED
+    return check.finished_at is None or check.finished_at < timezone.now() - RECENT
 
 
 def execute(check_id: int, look: Look) -> None:
@@ -113,4 +134,6 @@ def _values(check: DataCheck, report: Report) -> list[Finding]:
 
     ends = endpoints(reverse=check.reverse)
     with ends.open_source() as source, ends.open_dest() as dest:
+        names = [layout.source_name for layout in report.layouts]
+        check.position = source.position(names, settled=True).as_json()
         return list(values.check(report.layouts, source, dest, doing))

@@ -23,6 +23,7 @@ NAMES = {
     "view_run": "Can view run",
     "copy_run": "Can start and cancel runs",
     "wipe_destination": "Can confirm the wipe of the destination",
+    "sign_off": "Can sign off audits",
 }
 
 
@@ -43,6 +44,7 @@ def operators_only(*codenames: str) -> Callable[[View], View]:
 look = operators_only("view_run")
 copy = operators_only("view_run", "copy_run")
 wipe = operators_only("view_run", "copy_run", "wipe_destination")
+sign = operators_only("view_run", "sign_off")
 
 
 def may(request: HttpRequest, *codenames: str) -> bool:

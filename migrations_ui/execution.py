@@ -4,54 +4,81 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from functools import partial
+from threading import Event
+from typing import Any
 
 from django.utils import timezone
 
-from migrations_ui import auditing, counting, datachecks, plans
-from migrations_ui.engine.databases.base import Database, ForeignKey
-from migrations_ui.engine.errors import Cancelled, EngineError
+from migrations_ui import (
+    auditing,
+    catching_up,
+    counting,
+    datachecks,
+    journal,
+    plans,
+    positions,
+    resuming,
+    steps,
+)
+from migrations_ui.engine.comparing import Comparison
+from migrations_ui.engine.databases.positions import Movement, State
+from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.layout import Layout
-from migrations_ui.engine.rejecting import Rejects
-from migrations_ui.engine.transfer import transfer
+from migrations_ui.engine.rejecting import Allowance
+from migrations_ui.engine.transfer import Transfer
 from migrations_ui.engine.transforms import parse, transformed
-from migrations_ui.models import Audit, DataCheck, DroppedConstraint, Run, TableCopy
-from migrations_ui.recorder import Recorder
+from migrations_ui.links import Links, Reservation
+from migrations_ui.models import Audit, DataCheck, Run, TableCopy
+from migrations_ui.recorder import DestinationLost, Recorder
 from migrations_ui.sides import Refused, chosen_tables, endpoints
 from migrations_ui.states import move
-from migrations_ui.ticker import Ticker
+from migrations_ui.ticker import Ticker, patiently
 
 logger = logging.getLogger(__name__)
 
 WORKER = "worker"
-# A dead worker's transaction is undone by the server, so a table is copied in full or not at all.
+# Set when this process is to stop: its runs are left to the next one.
+leaving = Event()
 UNFINISHED = (TableCopy.Status.WAITING, TableCopy.Status.COPYING)
 
 
 def execute(run_id: int) -> None:
-    """Do a queued run from preflight to verify, unless another worker has taken it."""
-    now = timezone.now()
-    if not move(run_id, Run.Status.RUNNING, who=WORKER, started_at=now, heartbeat_at=now):
-        return
+    """Do a queued run from preflight to verify, or go on with it; clear up after a cancelled one.
+
+    Nothing happens where another worker has taken it.
+    """
     run = Run.objects.get(pk=run_id)
-    recorder = Recorder(run)
+    before = run.holder
+    recorder = Recorder(run, leaving)
+    if not _take(run, recorder.holder):
+        return
+    links = Links(endpoints(reverse=run.reverse))
+    recorder.on_stop = partial(_stop, run, links)
     ticker = Ticker(recorder.tick)
     ticker.start()
     try:
         try:
-            _steps(run, recorder)
+            with Reservation(links, run, recorder, before):
+                if run.status == Run.Status.CANCELLING:
+                    _clear_up(run, links)
+                _steps(run, recorder, links)
         finally:
             ticker.stop()
     except Cancelled:
-        _end(run, Run.Status.CANCELLED)
+        _end(run, recorder, Run.Status.CANCELLED)
+    except DestinationLost as error:
+        _end(run, recorder, Run.Status.FAILED, error=str(error))
+    except Suspended as suspended:
+        _suspend(run, recorder, suspended)
     except (EngineError, Refused) as error:
-        _end(run, Run.Status.FAILED, error=str(error))
+        _end(run, recorder, Run.Status.FAILED, error=str(error))
     except BaseException as error:
         logger.exception("%s failed", run)
         _end(
             run,
+            recorder,
             Run.Status.FAILED,
             error=f"{type(error).__name__}: {error}",
             traceback=traceback.format_exc(),
@@ -59,49 +86,153 @@ def execute(run_id: int) -> None:
         if not isinstance(error, Exception):
             raise
     else:
-        _succeed(run)
+        _succeed(run, recorder)
 
 
-def _succeed(run: Run) -> None:
-    """A run with rejected rows is never green."""
+@patiently
+def _take(run: Run, holder: str) -> bool:
+    """Make this worker the run's; False where another one is on it."""
+    now = timezone.now()
+    taken: dict[str, Any] = {"holder": holder, "heartbeat_at": now}
+    if run.status != Run.Status.CANCELLING:
+        started = run.started_at or now
+        moved = move(run.pk, Run.Status.RUNNING, who=WORKER, started_at=started, **taken)
+        run.refresh_from_db()
+        return moved
+    # A cancelled run without a worker, of which something is still to be put back.
+    unheld = Run.objects.filter(pk=run.pk, status=run.status, heartbeat_at=None)
+    return bool(unheld.update(**taken))
+
+
+def _clear_up(run: Run, links: Links) -> None:
+    """Put back what a run took off that was cancelled while nobody was on it."""
+    with links.open() as (_, dest):
+        for problem in journal.restore(run.dest["identity"], dest):
+            logger.warning("%s: %s", run, problem)
+    raise Cancelled("The run was cancelled.")
+
+
+def _stop(run: Run, links: Links) -> None:
+    """End what works for the run in this moment: statements, and the audit at its end."""
+    links.interrupt()
+    for audit in run.audits.filter(status__in=Audit.ACTIVE):
+        auditing.cancel(audit.pk)
+
+
+def _suspend(run: Run, recorder: Recorder, why: Suspended) -> None:
+    """Leave the run to who goes on with it; one that another worker has taken is not touched."""
+    held = {"holder": recorder.holder}
+    free: dict[str, Any] = {"heartbeat_at": None, "doing": "", "rows_per_second": None}
+    what = str(why)
+    if not (
+        move(run.pk, Run.Status.PAUSED, who=WORKER, only=held, **free)
+        or move(
+            run.pk,
+            Run.Status.QUEUED,
+            who=WORKER,
+            why=what,
+            only_from=Run.Status.RUNNING,
+            only=held,
+            **free,
+        )
+    ):
+        Run.objects.filter(pk=run.pk, status=Run.Status.CANCELLING, **held).update(**free)
+    logger.info("%s is left: %s", run, what)
+
+
+def _succeed(run: Run, recorder: Recorder) -> None:
+    """A run with rejected rows, or with a step that failed, is never green."""
     rows = run.rejected.count()
+    left = steps.unfinished(run)
+    if not rows and left:
+        _end(run, recorder, Run.Status.INCOMPLETE, error=f"All rows have arrived. {left}")
+        return
     if not rows:
         declared = (
             run.transforms and "All rows that the transforms leave have arrived, as declared."
         )
-        _end(run, Run.Status.SUCCEEDED, why=declared or "")
+        _end(run, recorder, Run.Status.SUCCEEDED, why=declared or "")
         return
     noun = "row was" if rows == 1 else "rows were"
     error = (
         f"{rows:,} {noun} refused by the destination and set aside; everything else has arrived. "
         "Mend what refuses them and try them again, or mend the source and copy these tables again."
     )
-    _end(run, Run.Status.INCOMPLETE, error=error)
+    _end(run, recorder, Run.Status.INCOMPLETE, error=f"{error} {left}".strip())
 
 
-def _end(run: Run, status: str, why: str = "", **fields: str) -> None:
-    """Bring a run to its end, and say so in the log."""
+def _end(run: Run, recorder: Recorder, status: str, why: str = "", **fields: Any) -> None:
+    """Bring a run to its end, unless another worker has taken it, and say so in the log."""
     why = why or fields.get("error", "")
-    TableCopy.objects.filter(run=run, status=TableCopy.Status.WAITING).update(
-        status=TableCopy.Status.CANCELLED
-    )
-    move(run.pk, status, who=WORKER, why=why, finished_at=timezone.now(), **fields)
+    held = {"holder": recorder.holder}
+    if not move(
+        run.pk, status, who=WORKER, why=why, only=held, finished_at=timezone.now(), **fields
+    ):
+        logger.warning("%s is another worker's by now; here it ended: %s %s", run, status, why)
+        return
+    run.tables.filter(status__in=UNFINISHED).update(status=TableCopy.Status.CANCELLED)
     logger.info("%s %s %s", run, status, why)
 
 
-def _steps(run: Run, recorder: Recorder) -> None:
-    """Preflight, transfer, verify."""
+def _steps(run: Run, recorder: Recorder, links: Links) -> None:
+    """Preflight, transfer, verify; from where it stands, where it was begun before."""
+    if run.mode == Run.Mode.CATCH_UP:
+        found, same = catching_up.repair(run, recorder, links)
+        _whole_and_verified(run, recorder, links, found, same)
+        return
     labels = list(run.tables.values_list("label", flat=True))
-    ends = endpoints(reverse=run.reverse)
     recorder.phase(Run.Phase.PREFLIGHT)
-    found = preflight(run, labels)
-    with ends.open_source() as source, ends.open_dest() as dest:
+    begun = recorder.begun
+    found = resuming.layouts_of(run, labels) if begun else preflight(run, labels)
+    positions.note(run, "start")
+    with links.open() as (source, dest):
         found = transformed(found, map(parse, run.transforms), source)
-        # What an earlier run could not put back would be unknown to this one, and lost.
-        restore_constraints(run.dest["identity"], dest)
-        transfer(found, source, dest, recorder, Rejects(run.reject_limit))
+        if begun:
+            resuming.check(run, found, source, dest)
+            recorder.settle()
+        else:
+            # What an earlier run could not put back would be unknown to this one, and lost.
+            journal.restore(run.dest["identity"], dest)
+    recorder.layouts = {layout.label: layout for layout in found}
+    Transfer(
+        found,
+        links.open,
+        recorder,
+        dict(run.tables.values_list("label", "source_rows")),
+        workers=run.workers,
+        allowance=Allowance(run.reject_limit, run.rejected.count()),
+    ).run()
+    _whole_and_verified(run, recorder, links, found)
+
+
+def _whole_and_verified(
+    run: Run,
+    recorder: Recorder,
+    links: Links,
+    found: Sequence[Layout],
+    known: Mapping[str, Comparison] | None = None,
+) -> None:
+    """Put back what is still missing, do the steps, and audit the run's tables."""
+    with links.open() as (_, dest):
+        # What the rows that were there kept from being put back before the wipe.
+        if problems := journal.restore(run.dest["identity"], dest):
+            raise EngineError("The destination is not whole. " + " ".join(problems))
+    recorder.phase(Run.Phase.STEPS)
+    known = untouched(known, steps.do_all(run, recorder.check))
+    positions.note(run, "end")
     recorder.phase(Run.Phase.VERIFY)
-    verify(run, found)
+    verify(run, recorder, found, known)
+
+
+def untouched(
+    known: Mapping[str, Comparison] | None, movement: Movement
+) -> Mapping[str, Comparison] | None:
+    """What is still known of tables that were compared before the steps; nothing when in doubt."""
+    if known is None or movement.state is State.UNCHANGED:
+        return known
+    if movement.changed and movement.tables:
+        return {label: one for label, one in known.items() if label not in movement.tables}
+    return None
 
 
 def look_at_values(check_id: int) -> None:
@@ -114,7 +245,7 @@ def preflight(run: Run, labels: Sequence[str]) -> list[Layout]:
     tables = chosen_tables(labels)
     counting.count_exactly(tables, reverse=run.reverse)
     plan = plans.make_plan(labels, reverse=run.reverse, transforms=run.transforms)
-    if plan.checking:  # what was looked at before the confirmation is too old by now
+    if plan.checked is None or datachecks.is_outdated(plan.checked):
         check = DataCheck.objects.create(labels=labels, operator=run.operator, reverse=run.reverse)
         look_at_values(check.pk)
         plan = plans.make_plan(labels, reverse=run.reverse, transforms=run.transforms)
@@ -133,64 +264,33 @@ def preflight(run: Run, labels: Sequence[str]) -> list[Layout]:
     return plans.check(tables, reverse=run.reverse).layouts
 
 
-def verify(run: Run, found: Sequence[Layout]) -> None:
-    """Audit the run's tables; a difference that isn't a row set aside fails the run."""
+def verify(
+    run: Run,
+    recorder: Recorder,
+    found: Sequence[Layout],
+    known: Mapping[str, Comparison] | None = None,
+) -> None:
+    """Audit the run's tables, but compare no more what is `known` by label.
+
+    A difference that isn't a row set aside fails the run.
+    """
     report = auditing.new_audit(
         [layout.table for layout in found], run.operator, reverse=run.reverse, run=run
     )
-    auditing.audit(report.pk)
+    auditing.audit(report.pk, known)
     report.refresh_from_db()
+    if report.status == Audit.Status.CANCELLED:
+        recorder.tick()
+        recorder.check()
+        raise EngineError("All rows were copied, but the audit was cancelled: nothing is proved.")
     if report.status == Audit.Status.FAILED:
         raise EngineError(f"All rows were copied, but the audit failed: {report.error}")
     problems = []
     for table in report.tables.all():
-        copied = run.tables.get(label=table.label)
-        copied.dest_rows_after = table.dest_rows
-        copied.save(update_fields=["dest_rows_after"])
-        set_aside = copied.rejected_rows and table.difference == -copied.rejected_rows
-        if table.problem and not (set_aside and not table.sequence_problem):
-            problems.append(f"{table.label}: {table.problem}")
+        run.tables.filter(label=table.label).update(dest_rows_after=table.dest_rows)
+        if table.other_problem:
+            problems.append(f"{table.label}: {table.other_problem}")
+        elif table.verdict == Audit.Verdict.NOT_CHECKED:
+            problems.append(f"{table.label}: not all of it could be checked")
     if problems:
         raise EngineError(f"The audit found differences. {'; '.join(problems)}.")
-
-
-# -- After a worker that has vanished -------------------------------------------------------------
-
-
-def recover(dest_identity: str, silence: timedelta) -> bool:
-    """End the run of a worker that died on this destination; whether there was one."""
-    dead = Run.objects.filter(
-        active_dest=dest_identity, heartbeat_at__lt=timezone.now() - silence
-    ).first()
-    if dead is None or not move(
-        dead.pk,
-        Run.Status.INTERRUPTED,
-        who=WORKER,
-        finished_at=timezone.now(),
-        error="The worker has vanished. Tables that were wiped and not finished are empty; start a "
-        "new run.",
-    ):
-        return False
-    dead.tables.filter(status__in=UNFINISHED).update(
-        status=TableCopy.Status.CANCELLED, copied_rows=0
-    )
-    with suppress(EngineError), endpoints(reverse=dead.reverse).open_dest() as dest:
-        restore_constraints(dest_identity, dest)
-    return True
-
-
-def restore_constraints(dest_identity: str, dest: Database) -> None:
-    """Put back what the journal says is missing on this destination, whichever run dropped it.
-
-    One that rows violate is there again afterwards, but not valid; the next run validates it.
-    """
-    for entry in DroppedConstraint.objects.filter(
-        restored_at=None, run__dest__identity=dest_identity
-    ):
-        key = ForeignKey(entry.table, entry.name, (), "", (), entry.definition)
-        try:
-            dest.restore_foreign_key(key)
-        except EngineError as error:
-            logger.warning("%s is not restored: %s", entry, error)
-        else:
-            DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())

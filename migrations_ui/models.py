@@ -11,34 +11,82 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from migrations_ui.audit_models import Audit, AuditedTable, Difference
+from migrations_ui.health_models import Notification, Worker
 from migrations_ui.progress import Progress
+from migrations_ui.signing_models import SignOff, SignOffAttempt
+from migrations_ui.step_models import Step
+
+__all__ = [
+    "Audit",
+    "AuditedTable",
+    "Chunk",
+    "CountRequest",
+    "DataCheck",
+    "Difference",
+    "DroppedConstraint",
+    "DroppedIndex",
+    "Event",
+    "Notification",
+    "RejectedRow",
+    "Run",
+    "SignOff",
+    "SignOffAttempt",
+    "Step",
+    "TableCopy",
+    "TableCount",
+    "Worker",
+]
 
 
 class Run(models.Model):
     """One copy of a selection of tables from the source to the destination."""
 
     class Status(models.TextChoices):
-        QUEUED = "queued"  # asked for; no worker has taken it yet
+        QUEUED = "queued"  # asked for, or to be gone on with; no worker has taken it yet
         RUNNING = "running"  # a worker is on it; `phase` says with what
+        PAUSING = "pausing"  # asked to pause; the worker has not acknowledged yet
+        PAUSED = "paused"  # nobody is on it; what was taken off stays off
         CANCELLING = "cancelling"  # asked to stop; the worker has not acknowledged yet
         CANCELLED = "cancelled"  # the worker has stopped and put the constraints back
-        SUCCEEDED = "succeeded"  # every row arrived and the counts agree
-        INCOMPLETE = "incomplete"  # all has arrived but the rows that were set aside
+        SUCCEEDED = "succeeded"  # every row arrived and the audit found no difference
+        INCOMPLETE = "incomplete"  # all has arrived but rows were set aside, or a step failed
         FAILED = "failed"  # an error, in the data or in a server
-        INTERRUPTED = "interrupted"  # the worker vanished: infrastructure, not the data
+        INTERRUPTED = "interrupted"  # workers vanished: infrastructure, not the data
+
+    class Mode(models.TextChoices):
+        COPY = "copy"  # wipes the tables and copies all rows
+        CATCH_UP = "catch-up"  # copies again what differs; wipes nothing
 
     class Phase(models.TextChoices):
         PREFLIGHT = "preflight"
+        COMPARE = "compare"
+        REPAIR = "repair"
         WIPE = "wipe"
         LOAD = "load"
+        INDEXES = "indexes"
         CONSTRAINTS = "constraints"
         SEQUENCES = "sequences"
+        STEPS = "steps"
         VERIFY = "verify"
+        RESTORE = "restore", "Putting back what was taken off"
 
-    ACTIVE = (Status.QUEUED, Status.RUNNING, Status.CANCELLING)
+    # It holds its destination.
+    ACTIVE = (
+        Status.QUEUED,
+        Status.RUNNING,
+        Status.PAUSING,
+        Status.PAUSED,
+        Status.CANCELLING,
+    )
+    # A worker is on it, and is expected to give signs of life.
+    AT_WORK = (Status.RUNNING, Status.PAUSING, Status.CANCELLING)
+    # It can be gone on with.
+    RESUMABLE = (Status.PAUSED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED)
 
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
     phase = models.CharField(max_length=12, choices=Phase, blank=True)
+    mode = models.CharField(max_length=12, choices=Mode, default=Mode.COPY)
     reverse = models.BooleanField(
         default=False, help_text="Source and destination are exchanged in this run."
     )
@@ -61,6 +109,26 @@ class Run(models.Model):
     reject_limit = models.PositiveIntegerField(
         default=0, help_text="Refused rows to set aside before the run stops."
     )
+    workers = models.PositiveSmallIntegerField(
+        default=1, help_text="Chunks that each process loads at once."
+    )
+    compares_cells = models.BooleanField(
+        default=True, help_text="The audit at its end compares every cell, not only the counts."
+    )
+    rate_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Rows a second that it may read; none: no limit."
+    )
+    doing = models.CharField(max_length=255, blank=True, help_text="What it is at, in words.")
+    holder = models.CharField(
+        max_length=64, blank=True, help_text="The worker that is on it, or was on it last."
+    )
+    takeovers = models.PositiveSmallIntegerField(
+        default=0, help_text="Workers that have vanished since a chunk was done."
+    )
+    retries = models.PositiveIntegerField(
+        default=0, help_text="Tries that an error undid which passes by itself."
+    )
+    last_retry = models.TextField(blank=True, help_text="The last such error.")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -68,6 +136,9 @@ class Run(models.Model):
     rows_per_second = models.FloatField(null=True, blank=True, help_text="Over the last seconds.")
     error = models.TextField(blank=True, help_text="What went wrong and what to do next.")
     traceback = models.TextField(blank=True)
+    positions = models.JSONField(
+        default=dict, blank=True, help_text="Where both sides stood at its start and its end."
+    )
 
     class Meta:
         ordering = ("-id",)
@@ -105,8 +176,13 @@ class TableCopy(models.Model):
     source_rows = models.BigIntegerField(help_text="Exact count when the run started.")
     dest_rows_before = models.BigIntegerField(help_text="Rows that the operator agreed to wipe.")
     wiped = models.BooleanField(default=False)
+    signature = models.JSONField(default=list, help_text="Its columns and their kinds, in order.")
     copied_rows = models.BigIntegerField(default=0)
     rejected_rows = models.BigIntegerField(default=0)
+    compared_rows = models.BigIntegerField(default=0, help_text="By a catch-up.")
+    changed_rows = models.BigIntegerField(
+        null=True, blank=True, help_text="Rows that differed; a catch-up has put them right."
+    )
     dest_rows_after = models.BigIntegerField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -122,12 +198,53 @@ class TableCopy(models.Model):
         return self.label
 
     @property
+    def shown_status(self) -> str:
+        """A table that is done but for rows that were set aside is incomplete."""
+        done = self.status == self.Status.DONE
+        return "incomplete" if done and self.rejected_rows else self.status
+
+    @property
+    def rows_done(self) -> int:
+        """Rows that a copy has written; those that a catch-up has compared."""
+        return self.compared_rows if self.run.mode == Run.Mode.CATCH_UP else self.copied_rows
+
+    @property
     def progress(self) -> Progress:
         return Progress(
-            self.copied_rows,
+            self.rows_done,
             self.source_rows,
             finished=self.status == self.Status.DONE and not self.rejected_rows,
         )
+
+
+class Chunk(models.Model):
+    """A part of one table of a run, copied in one transaction by the worker that holds it."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        COPYING = "copying"  # held by a worker whose heartbeat is not too old, or free to be taken
+        DONE = "done"
+
+    table = models.ForeignKey(TableCopy, on_delete=models.CASCADE, related_name="chunks")
+    position = models.PositiveIntegerField(help_text="Its place in the key's order, from 0.")
+    keys = models.JSONField(null=True, help_text="Bounds of its key range; NULL: the whole table.")
+    size = models.BigIntegerField(help_text="Bytes, estimated.")
+    status = models.CharField(max_length=12, choices=Status, default=Status.WAITING)
+    holder = models.CharField(max_length=64, blank=True, help_text="The worker that is at it.")
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    copied_rows = models.BigIntegerField(default=0)
+    rejected_rows = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("table", "position")
+        constraints = (
+            models.UniqueConstraint(fields=("table", "position"), name="one_chunk_per_position"),
+        )
+        indexes = (models.Index(fields=("status", "table"), name="chunks_to_claim"),)
+
+    def __str__(self) -> str:
+        return f"{self.table} #{self.position}"
 
 
 class RejectedRow(models.Model):
@@ -156,6 +273,23 @@ class DroppedConstraint(models.Model):
     table = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
     definition = models.TextField(help_text="The statement that puts it back.")
+    facts = models.JSONField(default=dict, help_text="All that the database says of it.")
+    restored_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.name}"
+
+
+class DroppedIndex(models.Model):
+    """The journal of indexes, as of constraints."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="dropped_indexes")
+    table = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    facts = models.TextField(help_text="All that puts it back exactly as it was, as JSON.")
     restored_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -198,6 +332,9 @@ class DataCheck(models.Model):
     schemas = models.JSONField(
         default=dict, help_text="Of each table, SHA-256 of its columns on both databases."
     )
+    position = models.JSONField(
+        null=True, blank=True, help_text="Where the source stood when the look began."
+    )
     findings = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -208,79 +345,6 @@ class DataCheck(models.Model):
 
     def __str__(self) -> str:
         return f"Data check {self.pk}"
-
-
-class Audit(models.Model):
-    """A comparison of the two sides, kept for good."""
-
-    class Status(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        FINISHED = "finished"
-        FAILED = "failed"
-
-    class Verdict(models.TextChoices):
-        """Ordered from best to worst; an audit's verdict is its worst table's."""
-
-        COUNTS_ONLY = "counts-only", "counts only"  # counts agree; cells were not compared
-        NOT_CHECKED = "not-checked", "not checked"
-        DIFFERS = "differs", "differs"
-
-    run = models.ForeignKey(
-        Run, on_delete=models.SET_NULL, null=True, blank=True, related_name="audits"
-    )
-    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
-    verdict = models.CharField(max_length=12, choices=Verdict, default=Verdict.NOT_CHECKED)
-    reverse = models.BooleanField(default=False)
-    operator = models.CharField(max_length=254)
-    source = models.JSONField()
-    dest = models.JSONField()
-    created_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ("-id",)
-
-    def __str__(self) -> str:
-        return f"Audit {self.pk}"
-
-    def get_absolute_url(self) -> str:
-        return reverse("audit", args=(self.pk,))
-
-
-class AuditedTable(models.Model):
-    """One table of an audit."""
-
-    audit = models.ForeignKey(Audit, on_delete=models.CASCADE, related_name="tables")
-    position = models.PositiveIntegerField()
-    label = models.CharField(max_length=255)
-    table = models.CharField(max_length=255)
-    source_rows_before = models.BigIntegerField(null=True, blank=True)
-    dest_rows_before = models.BigIntegerField(null=True, blank=True)
-    source_rows = models.BigIntegerField(null=True, blank=True)
-    dest_rows = models.BigIntegerField(null=True, blank=True)
-    max_key = models.BigIntegerField(null=True, blank=True, help_text="Largest key, destination.")
-    next_source = models.BigIntegerField(null=True, blank=True, help_text="Next key, source.")
-    next_dest = models.BigIntegerField(null=True, blank=True, help_text="Next key, destination.")
-    verdict = models.CharField(
-        max_length=12, choices=Audit.Verdict, default=Audit.Verdict.NOT_CHECKED
-    )
-    problem = models.TextField(blank=True, help_text="What differs, in words.")
-    sequence_problem = models.BooleanField(default=False, help_text="The next key is wrong.")
-
-    class Meta:
-        ordering = ("audit", "position")
-
-    def __str__(self) -> str:
-        return self.label
-
-    @property
-    def difference(self) -> int | None:
-        """Destination minus source, in rows; None until both are counted."""
-        if self.source_rows is None or self.dest_rows is None:
-            return None
-        return self.dest_rows - self.source_rows
 
 
 class TableCount(models.Model):

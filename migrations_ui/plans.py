@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from migrations_ui import datachecks
+from migrations_ui import datachecks, journal
 from migrations_ui.engine import catalog, preflight
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.errors import EngineError
@@ -62,6 +62,7 @@ class Plan:
     fingerprint: str
     counting: bool
     checking: bool  # the values have not been looked at yet
+    checked: DataCheck | None = None  # the look at the values that the findings include
     transforms: tuple[str, ...] = ()  # declared: label.column=name
 
     @property
@@ -128,7 +129,10 @@ def _side(role: str, config: dict[str, object], report: Report) -> Side:
 
 def check(tables: Sequence[Table], *, reverse: bool) -> Report:
     """The engine's preflight with this process's configuration."""
-    return preflight.check(endpoints(reverse=reverse), tables, host_app_labels())
+    report = preflight.check(endpoints(reverse=reverse), tables, host_app_labels())
+    if report.dest:
+        report.findings = journal.explained(report.findings, report.dest.identity)
+    return report
 
 
 def make_plan(
@@ -155,7 +159,8 @@ def make_plan(
         found.severity is Severity.BLOCKER and not found.refused and not overcome(found, declared)
         for found in findings
     )
-    waiting = counting or data is None
+    looking = data is None or datachecks.pending(reverse=reverse).filter(pk__gt=data.pk).exists()
+    waiting = counting or looking
     return Plan(
         source=source.side,
         dest=dest.side,
@@ -167,7 +172,8 @@ def make_plan(
         if waiting or blocked
         else fingerprint(source.side, dest.side, rows, declared),
         counting=counting and not blocked,
-        checking=data is None and not blocked,
+        checking=looking and not blocked,
+        checked=data,
         transforms=declared,
     )
 
@@ -188,7 +194,7 @@ def declared_transforms(
 
 def overcome(found: Finding, declared: Iterable[str]) -> bool:
     """Whether a declared transform overcomes the finding."""
-    return any(f"{found.label}.{found.column}={name}" in declared for name in found.transforms)
+    return any(choice in declared for choice in (*found.choices, *found.overcome_by))
 
 
 def fingerprint(

@@ -63,7 +63,8 @@ def endpoints(*, reverse: bool = False) -> Endpoints:
 @cache
 def host_tables() -> tuple[Table, ...]:
     """All tables of the host's apps, in dependency order."""
-    return tuple(catalog.tables(settings.HOST_APP_NAMES))
+    vendors = {access.vendor(config) for config in settings.ENDPOINTS.values()}
+    return tuple(catalog.tables(settings.HOST_APP_NAMES, vendors))
 
 
 @cache

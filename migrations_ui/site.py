@@ -23,6 +23,7 @@ SECTIONS = (
     ("tables", "Tables"),
     ("runs", "Runs"),
     ("audits", "Audits"),
+    ("sign_offs", "Sign-offs"),
 )
 
 

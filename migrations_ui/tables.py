@@ -116,7 +116,8 @@ def glance(
     try:
         with connect() as database:
             side = Side.of(role, database.server())
-            return Glance(side, database.estimates(), names_on(database, tables))
+            estimates = database.estimates()
+            return Glance(side, estimates, names_on(database, tables, estimates.keys()))
     except EngineError as error:
         return Glance(Side.unknown(role, config, str(error)), {}, {})
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from huey.contrib.djhuey import db_task
+from huey.contrib.djhuey import HUEY, db_task
 
-from migrations_ui import auditing, counting, execution, retrying
+from migrations_ui import auditing, counting, execution, restoring, retrying, steps
 
 
 @db_task()
 def execute_run(run_id: int) -> None:
     """Do a queued run."""
     execution.execute(run_id)
+
+
+def wake(run_id: int) -> None:
+    """Let a worker look at a run, unless one will in any case."""
+    name = execute_run.task_class.__name__
+    if not any(task.name == name and task.args == (run_id,) for task in HUEY.pending()):
+        execute_run(run_id)
 
 
 @db_task()
@@ -32,6 +39,18 @@ def retry_rejected_rows(run_id: int) -> None:
 
 
 @db_task()
+def retry_step(step_id: int) -> None:
+    """Do a step after a copy again."""
+    steps.retry(step_id)
+
+
+@db_task()
 def execute_data_check(check_id: int) -> None:
     """Look at the source's values."""
     execution.look_at_values(check_id)
+
+
+@db_task()
+def restore_indexes(run_id: int) -> None:
+    """Put back what an ended run has left off."""
+    restoring.restore_after(run_id)

@@ -1,9 +1,9 @@
-"""A run in the process of a command: its progress on a terminal, and Ctrl-C to cancel it."""
+"""A run or an audit in a command's own process: progress on a terminal, and Ctrl-C to cancel."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from signal import SIGINT, SIGTERM
 from threading import Event, Thread, current_thread, main_thread
@@ -12,41 +12,70 @@ from typing import Any, TextIO
 
 from django.db import connections
 
-from migrations_ui import services
-from migrations_ui.models import Run
+from migrations_ui import notifications, services
+from migrations_ui.models import Audit, Run
 
-REFRESH = 0.5  # seconds between two looks at the run
+REFRESH = 0.5  # seconds between two looks at it
 CLEAR_LINE = "\r\033[K"
 
 
 def execute(run: Run, operator: str, terminal: TextIO | None) -> None:
     """Do a queued run and wait for its end; `terminal` is where its progress is shown, if anywhere.
 
-    The run works in a thread of its own, so that this one is free to show progress and to answer
-    Ctrl-C or SIGTERM by asking the run to stop.
+    It works in a thread of its own, so that this one is free to show progress and to answer Ctrl-C
+    or SIGTERM by asking it to stop.
     """
+    watch(
+        lambda: services.execute(run.pk),
+        lambda: services.cancel(run, operator),
+        lambda: line(run),
+        run,
+        terminal,
+    )
+
+
+def execute_audit(audit: Audit, terminal: TextIO | None) -> None:
+    """Do a queued audit in the same way."""
+    watch(
+        lambda: services.execute_audit(audit.pk),
+        lambda: services.cancel_audit(audit),
+        lambda: audit_line(audit),
+        audit,
+        terminal,
+    )
+
+
+def watch(
+    work: Callable[[], object],
+    stop: Callable[[], object],
+    text: Callable[[], str],
+    job: Run | Audit,
+    terminal: TextIO | None,
+) -> None:
+    """Do the work in a thread; meanwhile show `text()`, and `stop()` when that is asked for."""
     ended = Event()
-    thread = Thread(target=_execute, args=(run.pk, ended), name="run")
+    thread = Thread(target=_work, args=(work, ended), name="work")
     with asked_to_stop() as asked:
         thread.start()
         while not ended.wait(REFRESH):
             if asked.is_set():
                 asked.clear()
                 with suppress(services.Refused):  # it has just ended
-                    services.cancel(run, operator)
+                    stop()
             if terminal:
-                run.refresh_from_db()
-                terminal.write(f"{CLEAR_LINE}{line(run)}")
+                job.refresh_from_db()
+                terminal.write(f"{CLEAR_LINE}{text()}")
                 terminal.flush()
     thread.join()
     if terminal:
         terminal.write(CLEAR_LINE)
-    run.refresh_from_db()
+    notifications.settle(job)
+    job.refresh_from_db()
 
 
-def _execute(run_id: int, ended: Event) -> None:
+def _work(work: Callable[[], object], ended: Event) -> None:
     try:
-        services.execute(run_id)
+        work()
     finally:
         connections.close_all()
         ended.set()
@@ -54,9 +83,19 @@ def _execute(run_id: int, ended: Event) -> None:
 
 def line(run: Run) -> str:
     """How far the run is."""
-    progress = services.run_progress(run)
+    return told(run.phase or run.status, services.run_progress(run))
+
+
+def audit_line(audit: Audit) -> str:
+    """How far the audit is."""
+    progress = services.audit_progress(audit, list(audit.tables.all()))
+    return told(audit.doing or audit.status, progress)
+
+
+def told(what: str, progress: services.RunProgress) -> str:
+    """Progress in a line."""
     percent = "" if progress.percent is None else f" {progress.percent} %"
-    parts = [f"{run.phase or run.status}{percent}", f"{progress.rows:,} of {progress.total:,} rows"]
+    parts = [f"{what}{percent}", f"{progress.rows:,} of {progress.total:,} rows"]
     if progress.rate:
         parts.append(f"{progress.rate:,.0f} rows/s")
     if progress.eta:

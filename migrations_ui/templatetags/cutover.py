@@ -11,12 +11,14 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from migrations_ui.models import Run, TableCopy
+from migrations_ui.models import Audit, Run, Step, TableCopy
 
 register = template.Library()
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
+BLANK = "\N{OPEN BOX}"
+SHOWN = 60  # characters of a long value
 BREAKS = re.compile(r"([._])")
 CODE = re.compile(r"`([^`]+)`")
 
@@ -39,6 +41,33 @@ def prose(text: str) -> SafeString:
 def breakable(name: str) -> SafeString:
     """A long name that may be broken after its dots and underscores, and nowhere else."""
     return mark_safe(BREAKS.sub(r"\1<wbr>", escape(name)))  # noqa: S308  # escaped here
+
+
+@register.filter
+def visible(text: str) -> str:
+    """A short value with its control characters spelt out, and blanks at its ends marked."""
+    spelt = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    body = spelt.strip(" ")
+    before, _, after = spelt.partition(body) if body else (spelt, "", "")
+    return before.replace(" ", BLANK) + body + after.replace(" ", BLANK)
+
+
+@register.filter
+def cells(row: str) -> str:
+    """A short row, its cells apart."""
+    return " · ".join(visible(cell) for cell in row.split("\t"))
+
+
+@register.filter
+def beginning(text: str) -> str:
+    """As much of a long value as fits a cell."""
+    return visible(text[:SHOWN]) + "…"
+
+
+@register.filter
+def verdict_name(verdict: str) -> str:
+    """A verdict in words."""
+    return str(Audit.Verdict(verdict).label)
 
 
 @register.filter
@@ -69,8 +98,8 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
-def took(work: Run | TableCopy) -> str:
-    """How long a run or a table has taken, so far or in all."""
+def took(work: Run | TableCopy | Step) -> str:
+    """How long a run, a table or a step has taken, so far or in all."""
     if work.started_at is None:
         return NOTHING
     return duration(((work.finished_at or timezone.now()) - work.started_at).total_seconds())

@@ -20,12 +20,13 @@ from migrations_ui.site import site
 from migrations_ui.views import transforms
 
 PER_PAGE = 25
-WORST_FIRST = (Audit.Verdict.DIFFERS, Audit.Verdict.NOT_CHECKED, Audit.Verdict.COUNTS_ONLY)
+WORST_LAST = list(Audit.Verdict.values)
 
 
 @look
 @require_safe
 def audits(request: HttpRequest) -> HttpResponse:
+    services.end_dead_audits()
     differing = Count("tables", filter=Q(tables__verdict=Audit.Verdict.DIFFERS))
     history = (
         Audit.objects.order_by("-id")
@@ -34,20 +35,39 @@ def audits(request: HttpRequest) -> HttpResponse:
     )
     page = Paginator(history, PER_PAGE).get_page(request.GET.get("page"))
     return site.page(
-        request, "cutover/audits.html", "Audits", page=page, may_copy=may(request, "copy_run")
+        request,
+        "cutover/audits.html",
+        "Audits",
+        page=page,
+        may_copy=may(request, "copy_run"),
+        may_repair=may(request, "copy_run", "wipe_destination"),
     )
 
 
 @copy
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
-    """Audit the tables that are ticked, or all."""
+    """Audit the tables that are ticked, or all: every cell, or only the counts."""
     labels = request.POST.getlist("label") or None
     try:
-        audit = services.request_audit(labels, request.user.get_username())
+        audit = services.request_audit(
+            labels, request.user.get_username(), counts_only="counts_only" in request.POST
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("audits")
+    return redirect(audit)
+
+
+@copy
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the worker to stop comparing."""
+    audit = _audit(pk)
+    try:
+        services.cancel_audit(audit)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
     return redirect(audit)
 
 
@@ -56,7 +76,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def audit(request: HttpRequest, pk: int) -> HttpResponse:
     trail = [(reverse("audits"), "Audits")]
     return site.page(
-        request, "cutover/audit/page.html", f"Audit {pk}", trail=trail, **_live(_audit(pk))
+        request, "cutover/audit/page.html", f"Audit {pk}", trail=trail, **_live(request, pk)
     )
 
 
@@ -64,23 +84,35 @@ def audit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The fragment that is polled until the audit is finished."""
-    return render(request, "cutover/audit/live.html", _live(_audit(pk)))
+    return render(request, "cutover/audit/live.html", _live(request, pk))
 
 
 def _audit(pk: int) -> Audit:
-    return get_object_or_404(Audit.objects.select_related("run"), pk=pk)
+    found = get_object_or_404(Audit.objects.select_related("run"), pk=pk)
+    if services.end_audit_if_dead(found):
+        found.refresh_from_db()
+    return found
 
 
-def _live(audit: Audit) -> dict[str, Any]:
+def _live(request: HttpRequest, pk: int) -> dict[str, Any]:
     """What the audit's fragment shows: the tables that differ come first."""
+    audit = _audit(pk)
     tables = list(audit.tables.all())
+    differing = [table for table in tables if table.verdict == Audit.Verdict.DIFFERS]
+    only_differing = request.GET.get("show") == "differing"
+    if not audit.is_active:
+        tables.sort(key=lambda table: -WORST_LAST.index(table.verdict))
     return {
         "audit": audit,
-        "declared": transforms.declared(audit.run.transforms if audit.run else ()),
-        "active": audit.status in {Audit.Status.QUEUED, Audit.Status.RUNNING},
-        "tables": sorted(tables, key=lambda table: WORST_FIRST.index(Audit.Verdict(table.verdict))),
-        "differing": sum(table.verdict == Audit.Verdict.DIFFERS for table in tables),
+        "declared": transforms.declared(audit.transforms),
+        "tables": tables,
+        "shown": differing if only_differing else tables,
+        "only_differing": only_differing,
+        "differing": len(differing),
         "unchecked": sum(table.verdict == Audit.Verdict.NOT_CHECKED for table in tables),
         "source_rows": sum(table.source_rows or 0 for table in tables),
         "dest_rows": sum(table.dest_rows or 0 for table in tables),
+        "progress": services.audit_progress(audit, tables),
+        "may_copy": may(request, "copy_run"),
+        "may_repair": may(request, "copy_run", "wipe_destination"),
     }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from migrations_ui import services
+from migrations_ui import services, workers
 from migrations_ui.decorators import look
-from migrations_ui.models import Audit, DataCheck, Run
+from migrations_ui.models import Audit, DataCheck, Notification, Run, SignOff
 from migrations_ui.site import site
+
+SHOWN = 5  # notifications that were not delivered
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,29 @@ def overview(request: HttpRequest) -> HttpResponse:
         run=run,
         progress=services.run_progress(run) if run else None,
         audit=audit,
+        outdated=bool(run and audit and _is_outdated(run, audit)),
+        signed=SignOff.objects.defer("record").first(),
         step=_next_step(bool(source.error or dest.error), run, audit),
+        **_health(),
     )
 
 
+@look
+@require_safe
+def workers_live(request: HttpRequest) -> HttpResponse:
+    """The fragment of workers and queue, which is polled."""
+    return render(request, "cutover/health/live.html", _health())
+
+
+def _health() -> dict[str, Any]:
+    undelivered = Notification.objects.exclude(error="").exclude(status=Notification.Status.SENT)
+    return {"health": workers.look(), "undelivered": undelivered.order_by("-id")[:SHOWN]}
+
+
 def _next_step(unreachable: bool, run: Run | None, audit: Audit | None) -> Step:
+    if run and run.status == Run.Status.PAUSED:
+        why = f"Run {run.pk} is paused: nobody is on it until it is resumed or cancelled."
+        return Step(run.get_absolute_url(), f"Open run {run.pk}", why)
     if run and run.is_active:
         return Step(run.get_absolute_url(), f"Watch run {run.pk}", "A run is under way.")
     if unreachable:
@@ -85,8 +107,35 @@ def _after_the_copy(run: Run, audit: Audit | None) -> Step:
     if audit is None or not _is_since(run, audit):
         why = f"Run {run.pk} has copied its tables and no audit was made since."
         return Step(reverse("audits"), "Audit the counts", why)
-    why = "It compares what is in the source now with what is in the destination."
-    return Step(audit.get_absolute_url(), f"Read audit {audit.pk}", why)
+    return _after_the_audit(audit)
+
+
+def _after_the_audit(audit: Audit) -> Step:
+    signed = audit.sign_offs.defer("record").first()
+    if signed:
+        why = f"Audit {audit.pk} is signed off by {signed.operator}."
+        return Step(signed.get_absolute_url(), "Read the record", why)
+    return Step(audit.get_absolute_url(), f"Read audit {audit.pk}", _audited(audit))
+
+
+def _audited(audit: Audit) -> str:
+    if audit.is_active:
+        return f"Audit {audit.pk} is under way."
+    if audit.status != Audit.Status.FINISHED:
+        return f"Audit {audit.pk} was not finished: it is {audit.status}."
+    number = audit.tables.count()
+    noun = "table" if number == 1 else "tables"
+    verdict = f"Audit {audit.pk} of {number:,} {noun}: {audit.get_verdict_display()}."
+    if audit.is_green:
+        return f"{verdict} Read it; there it is signed off."
+    if audit.verdict == Audit.Verdict.DIFFERS:
+        return f"{verdict} It shows what differs, and can repair it."
+    return f"{verdict} Cells were not compared, so it can’t be signed off."
+
+
+def _is_outdated(run: Run, audit: Audit) -> bool:
+    """Whether a run has begun since: the audit does not tell what it has written."""
+    return audit.run_id != run.pk and audit.created_at < run.created_at
 
 
 def _is_since(run: Run, audit: Audit) -> bool:

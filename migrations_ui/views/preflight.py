@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
@@ -13,6 +14,7 @@ from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.models import DataCheck
 from migrations_ui.services import Refused
 from migrations_ui.site import site
+from migrations_ui.views.tables import SELECTION, is_backwards
 
 
 @look
@@ -54,9 +56,15 @@ def live(request: HttpRequest) -> HttpResponse:
 @copy
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
-    """Ask a worker to look at the values of all tables."""
+    """Ask a worker to look at the values of all tables, or of those that are to be confirmed."""
+    confirming = request.POST.get("next") == reverse("run_new")
+    labels = request.session.get(SELECTION, []) if confirming else None
     try:
-        services.request_data_check(None, request.user.get_username())
+        services.request_data_check(
+            labels,
+            request.user.get_username(),
+            reverse=confirming and is_backwards(request),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
-    return redirect("preflight")
+    return redirect("run_new" if confirming else "preflight")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -26,14 +28,21 @@ from migrations_ui.tables import pending_counts
 from migrations_ui.views import rejected, transforms
 from migrations_ui.views.rejected import Rejection
 from migrations_ui.views.tables import (
+    CHOICES,
     REJECT_LIMIT,
     SELECTION,
     TRANSFORMS,
+    choose,
     count_error,
+    is_backwards,
     look_error,
 )
 
 PER_PAGE = 25
+# By how much a worker's clock and writes may be behind the page.
+SLACK = timedelta(seconds=2)
+MOST_ROWS = 8  # of tables that come with one poll
+MOST_WORKERS = 32
 PATIENCE = 10  # seconds in the queue before the page says that no worker has taken the run
 MOST_REJECTED = 100_000  # more are no exceptions, and the worker holds them in memory
 
@@ -44,6 +53,7 @@ class Aftermath:
 
     copied: list[TableCopy]
     partly: list[TableCopy]  # but for the rows that were set aside
+    begun: list[TableCopy]  # a part of the rows is there
     wiped: list[TableCopy]
     untouched: list[TableCopy]
 
@@ -54,7 +64,8 @@ class Aftermath:
         return cls(
             copied=[table for table in done if not table.rejected_rows],
             partly=[table for table in done if table.rejected_rows],
-            wiped=[table for table in rest if table.wiped],
+            begun=[table for table in rest if table.wiped and table.copied_rows],
+            wiped=[table for table in rest if table.wiped and not table.copied_rows],
             untouched=[table for table in rest if not table.wiped],
         )
 
@@ -114,15 +125,37 @@ def start(request: HttpRequest) -> HttpResponse:
             typed_name,
             fingerprint,
             request.user.get_username(),
-            reject_limit=limit,
-            transforms=_declared(request),
+            reverse=is_backwards(request),
+            options=services.Options(
+                reject_limit=limit,
+                transforms=tuple(_declared(request)),
+                workers=_workers(request),
+                compares_cells="counts_only" not in request.POST,
+            ),
         )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("run_new")
-    for key in (SELECTION, REJECT_LIMIT, TRANSFORMS):
+    for key in CHOICES:
         request.session.pop(key, None)
     return redirect(run)
+
+
+@wipe
+@require_POST
+def back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Prepare the opposite of a run, to be confirmed like any other: nothing is touched yet."""
+    run = _run(pk)
+    known = {table.label for table in services.host_tables()}
+    labels = [table.label for table in run.tables.all() if table.label in known]
+    try:
+        if run.is_active:
+            raise Refused(f"{run} is still active. Wait until it has ended.")
+        choose(request, labels, backwards=not run.reverse)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(run)
+    return redirect("run_new")
 
 
 @look
@@ -131,30 +164,117 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     run = _run(pk)
     trail = [(reverse("runs"), "Runs")]
     return site.page(
-        request, "cutover/run/page.html", f"Run {pk}", trail=trail, **_live(request, run)
+        request,
+        "cutover/run/page.html",
+        f"Run {pk}",
+        trail=trail,
+        tables=run.tables.all(),
+        **_live(request, run),
     )
 
 
 @look
 @require_safe
 def live(request: HttpRequest, pk: int) -> HttpResponse:
-    """The fragment that is polled; the last one, of a finished run, polls no more."""
-    return render(request, "cutover/run/live.html", _live(request, _run(pk)))
+    """The fragment that is polled; the last one, of a finished run, polls no more.
+
+    With it come the rows of the tables in which something moves; all of them where the run is no
+    more as the page has `seen` it.  So a poll stays small, however many tables there are.
+    """
+    run = _run(pk)
+    context = _live(request, run)
+    seen, _, at = request.GET.get("seen", "").partition(" ")
+    if seen and (seen != _state(run) or context["rejection"].trying):
+        context["tables"] = run.tables.all()
+    else:
+        context["moving"], context["seen"] = _moving(run, at)
+    return render(request, "cutover/run/poll.html", context)
+
+
+def _state(run: Run) -> str:
+    """What changes the rows of all tables at once."""
+    return f"{run.status}-{run.phase}"
+
+
+def _seen(run: Run, at: float | None = None) -> str:
+    """What a page shows by now, and as of when (Unix time), for the next poll to tell."""
+    return f"{_state(run)} {time.time() if at is None else at:.0f}"
+
+
+def _moving(run: Run, at: str) -> tuple[list[TableCopy], str]:
+    """The tables that are copied just now, the first that have ended since, and what is seen then.
+
+    What has ended besides comes with the next polls.
+    """
+    since = datetime.fromtimestamp(float(at) if at.isdecimal() else time.time(), UTC)
+    recent = run.tables.filter(finished_at__gt=since - SLACK).order_by("finished_at")
+    ended = list(recent[:MOST_ROWS])
+    copying = run.tables.filter(status=TableCopy.Status.COPYING, finished_at=None)[:MOST_ROWS]
+    last = ended[-1].finished_at if len(ended) == MOST_ROWS else None
+    return [*copying, *ended], _seen(run, last.timestamp() + SLACK.seconds if last else None)
+
+
+@copy
+@require_POST
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    return _ask(request, pk, services.pause)
+
+
+@copy
+@require_POST
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Go on with a run that is paused or has ended early."""
+    return _ask(request, pk, services.resume)
 
 
 @copy
 @require_POST
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    return _ask(request, pk, services.cancel)
+
+
+@copy
+@require_POST
+def limit(request: HttpRequest, pk: int) -> HttpResponse:
+    """How many rows a second the run may read; none where the field was left empty."""
+    field = forms.IntegerField(required=False, min_value=1)
+
+    def ask(run: Run, operator: str) -> None:
+        try:
+            rows = field.clean(request.POST.get("rows", ""))
+        except ValidationError:
+            raise Refused("A limit is a number of rows a second, from 1.") from None
+        services.limit(run, operator, rows)
+
+    return _ask(request, pk, ask)
+
+
+def _ask(request: HttpRequest, pk: int, ask: Callable[[Run, str], object]) -> HttpResponse:
+    """Ask something of a run, and show its page with what is said against it."""
     run = _run(pk)
     try:
-        services.cancel(run, request.user.get_username())
+        ask(run, request.user.get_username())
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect(run)
 
 
+@copy
+@require_POST
+def restore(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put back the indexes and constraints that the run has left off."""
+    run = _run(pk)
+    try:
+        services.request_restore(run, request.user.get_username())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "The worker puts back what is missing. See the events below.")
+    return redirect(run)
+
+
 def _run(pk: int) -> Run:
-    return get_object_or_404(Run.objects.prefetch_related("tables"), pk=pk)
+    return get_object_or_404(Run, pk=pk)
 
 
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
@@ -167,12 +287,15 @@ def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
         "declared": declared,
         "leaves_out": any(transform.leaves_out for transform in declared),
         "counts_pending": pending_counts().exists(),
-        "looking": services.pending_data_check() if plan.checking else None,
+        "looking": services.pending_data_check(reverse=plan.reverse) if plan.checking else None,
         "hopeless": plan.blockers_beyond(MOST_REJECTED),
         "count_error": count_error(),
         "look_error": look_error(),
         "reject_limit": request.session.get(REJECT_LIMIT, 0),
         "most_rejected": MOST_REJECTED,
+        "may_copy": may(request, "copy_run"),
+        "workers": services.available_cores(),
+        "most_workers": MOST_WORKERS,
     }
 
 
@@ -188,6 +311,17 @@ def _reject_limit(request: HttpRequest) -> int:
         ) from None
 
 
+def _workers(request: HttpRequest) -> int:
+    """How many chunks to load at once; the default where the field was left empty."""
+    field = forms.IntegerField(required=False, min_value=1, max_value=MOST_WORKERS)
+    try:
+        return int(field.clean(request.POST.get("workers", "")) or services.available_cores())
+    except ValidationError:
+        raise Refused(
+            f"The number of workers is from 1 to {MOST_WORKERS}. Nothing was wiped."
+        ) from None
+
+
 def _declared(request: HttpRequest) -> list[str]:
     found: list[str] = request.session.get(TRANSFORMS, [])
     return found
@@ -197,7 +331,7 @@ def _plan(request: HttpRequest) -> Plan | None:
     """The plan for the session's selection; None, with a message, where there can't be one."""
     try:
         labels = request.session.get(SELECTION, [])
-        return services.plan(labels, transforms=_declared(request))
+        return services.plan(labels, reverse=is_backwards(request), transforms=_declared(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return None
@@ -205,28 +339,30 @@ def _plan(request: HttpRequest) -> Plan | None:
 
 def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the run's fragment shows, in a number of queries that no number of tables changes."""
-    tables = list(run.tables.all())
     progress = services.run_progress(run)
     events = list(run.events.order_by("-id"))
     audits = list(run.audits.order_by("-id"))
     rejection = Rejection.of(run, events[0] if events else None)
+    moving = run.is_active and run.status != Run.Status.PAUSED
     return {
         "run": run,
+        "seen": _seen(run),
         "heading": _heading(run, progress),
         "status_template": f"cutover/run/status/{run.status}.html",
         "progress": progress,
         "declared": transforms.declared(run.transforms),
         "left_out": _left_out(run, progress),
-        "tables": tables,
-        "aftermath": Aftermath.of(tables),
-        "failed_tables": [table for table in tables if table.error],
+        "aftermath": None if moving else Aftermath.of(list(run.tables.all())),
+        "failed_tables": run.tables.exclude(error=""),
         "missing_constraints": run.dropped_constraints.filter(restored_at=None),
+        "missing_indexes": run.dropped_indexes.filter(restored_at=None),
         "events": events,
         "audit": audits[0] if audits else None,
         "earlier_audits": audits[1:],
         "rejection": rejection,
         "rejected": _rejected(run, rejection),
         "nobody_came": (timezone.now() - run.created_at).total_seconds() > PATIENCE,
+        "resumable": run.status in Run.RESUMABLE and run.tables.filter(wiped=True).exists(),
         "may_copy": may(request, "copy_run"),
     }
 

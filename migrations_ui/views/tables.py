@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from migrations_ui import services
+from migrations_ui import services, workers
 from migrations_ui.decorators import copy, look, may
 from migrations_ui.models import CountRequest, DataCheck
 from migrations_ui.services import Refused, TableRow, TablesPage
@@ -22,6 +22,8 @@ from migrations_ui.site import site
 SELECTION = "selection"  # the session's key for the labels that were selected
 REJECT_LIMIT = "reject_limit"  # and for what was last typed on the confirmation of these
 TRANSFORMS = "transforms"  # and for those that were declared there
+BACKWARDS = "backwards"  # and for whether it is the way back, from the destination to the source
+CHOICES = (SELECTION, REJECT_LIMIT, TRANSFORMS, BACKWARDS)
 
 
 @look
@@ -46,9 +48,11 @@ def count(request: HttpRequest) -> HttpResponse:
     """Ask the worker for exact counts, of the tables given or of all."""
     try:
         labels = request.POST.getlist("count")
-        services.request_counts(labels or None)
+        confirming = request.POST.get("next") == reverse("run_new")
+        backwards = confirming and is_backwards(request)
+        services.request_counts(labels or None, reverse=backwards)
         if labels:  # from the confirmation, which needs both
-            services.request_data_check(labels, request.user.get_username())
+            services.request_data_check(labels, request.user.get_username(), reverse=backwards)
     except Refused as refusal:
         messages.error(request, str(refusal))
     if getattr(request, "htmx", False):
@@ -65,16 +69,27 @@ def select(request: HttpRequest) -> HttpResponse:
     if not labels:
         messages.error(request, "Nothing is selected. Select at least one table.")
         return redirect("tables")
-    request.session[SELECTION] = labels
-    request.session.pop(REJECT_LIMIT, None)
-    request.session.pop(TRANSFORMS, None)
     try:
-        services.request_counts(labels)
-        services.request_data_check(labels, request.user.get_username())
+        choose(request, labels)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("tables")
     return redirect("run_new")
+
+
+def choose(request: HttpRequest, labels: list[str], *, backwards: bool = False) -> None:
+    """Remember the selection for the confirmation, and have it counted and looked at."""
+    for key in CHOICES:
+        request.session.pop(key, None)
+    request.session[SELECTION] = labels
+    request.session[BACKWARDS] = backwards
+    services.request_counts(labels, reverse=backwards)
+    services.request_data_check(labels, request.user.get_username(), reverse=backwards)
+
+
+def is_backwards(request: HttpRequest) -> bool:
+    """Whether the run that is being confirmed goes from the destination to the source."""
+    return bool(request.session.get(BACKWARDS, False))
 
 
 def _selected(request: HttpRequest) -> list[str]:
@@ -95,6 +110,7 @@ def _selected(request: HttpRequest) -> list[str]:
 def _context(request: HttpRequest, page: TablesPage) -> dict[str, Any]:
     query = request.GET.get("q", "").strip()
     rows = _matching(page.rows, query)
+    nobody = workers.look().nobody
     return {
         "page": page,
         "q": query,
@@ -103,7 +119,8 @@ def _context(request: HttpRequest, page: TablesPage) -> dict[str, Any]:
         "left_out": [row for row in page.rows if row.left_out],
         "count_error": count_error(),
         "may_copy": may(request, "copy_run"),
-        "ask": _incomplete(page) and may(request, "copy_run"),
+        "nobody": nobody,
+        "ask": _incomplete(page) and may(request, "copy_run") and not nobody,
     }
 
 

@@ -15,7 +15,7 @@ from migrations_ui.decorators import copy
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.transforms import Transform
 from migrations_ui.services import Plan, Refused
-from migrations_ui.views.tables import SELECTION, TRANSFORMS
+from migrations_ui.views.tables import SELECTION, TRANSFORMS, is_backwards
 
 WORDS = {
     Transform.STRIP_NUL: "leave the NUL characters out",
@@ -83,7 +83,11 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Remember the declared transforms, if there can be a plan with them."""
     asked = {text for text in request.POST.getlist("transform") if text}
     try:
-        plan = services.plan(request.session.get(SELECTION, []), transforms=sorted(asked))
+        plan = services.plan(
+            request.session.get(SELECTION, []),
+            reverse=is_backwards(request),
+            transforms=sorted(asked),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:

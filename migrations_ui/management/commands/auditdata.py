@@ -7,8 +7,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from migrations_ui import services
+from migrations_ui.management import running
 from migrations_ui.management.base import CutoverCommand, operator_name
-from migrations_ui.models import Audit, AuditedTable
+from migrations_ui.models import Audit, AuditedTable, Difference
+
+SHOWN = 10  # differences of a table; all are on the audit's page
+WIDTH = 60
 
 
 class Command(CutoverCommand):
@@ -18,21 +22,23 @@ class Command(CutoverCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("labels", nargs="*", metavar="LABEL", help="app_label[.Model]")
         parser.add_argument(
-            "--counts", action="store_true", required=True, help="compare rows and sequences"
+            "--counts",
+            action="store_true",
+            help="compare counts and next keys only; this proves nothing about the cells",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         labels = self.chosen_labels(options["labels"])
-        audit = services.prepare_audit(labels, operator_name())
-        services.execute_audit(audit.pk)
-        audit.refresh_from_db()
+        counts_only = options["counts"]
+        audit = services.prepare_audit(labels, operator_name(), counts_only=counts_only)
+        running.execute_audit(audit, sys.stderr if sys.stderr.isatty() else None)
         tables = list(audit.tables.all())
         if options["json"]:
             self.write_json({"status": status(audit), "tables": [as_json(t) for t in tables]})
         else:
             self.show(audit, tables)
-        if status(audit) != Audit.Verdict.COUNTS_ONLY:
+        if not (audit.is_green or (counts_only and audit.verdict == Audit.Verdict.COUNTS_ONLY)):
             self.stderr.write(audit.error or "The two sides differ.")
             sys.exit(1)
 
@@ -42,12 +48,34 @@ class Command(CutoverCommand):
             self.stdout.write(f"{table.label}: {rows}, {table.get_verdict_display()}")
             if table.problem:
                 self.stdout.write(f"  {table.problem}")
-        self.stdout.write(f"{audit}: {audit.get_verdict_display()}. Cells were not compared.")
+            for difference in table.differences.all()[:SHOWN]:
+                self.stdout.write(f"  {line(difference)}")
+        for one in audit.structure:
+            if one["message"]:
+                self.stdout.write(f"{one['what']}: {one['message']}")
+        applied = "".join(f" Declared transform: {text}." for text in audit.transforms)
+        only = " Cells were not compared." if audit.counts_only else ""
+        self.stdout.write(f"{audit}: {audit.get_verdict_display()}.{applied}{only}")
+
+
+def line(difference: Difference) -> str:
+    """A difference in a line."""
+    where = f"key {difference.key}" + (f", {difference.column}" if difference.column else "")
+    if difference.what != Difference.What.DIFFERENT:
+        return f"{difference.what}: {where}"
+    return f"{where}: {short(difference.source)} → {short(difference.dest)}"
+
+
+def short(value: str | None) -> str:
+    """A value that fits a line."""
+    if value is None:
+        return "NULL"
+    return repr(value if len(value) <= WIDTH else f"{value[:WIDTH]}…")
 
 
 def status(audit: Audit) -> str:
-    """The verdict, or "failed" where there is none."""
-    return audit.status if audit.status == Audit.Status.FAILED else audit.verdict
+    """The verdict, or how it ended where there is none."""
+    return audit.verdict if audit.status == Audit.Status.FINISHED else audit.status
 
 
 def number(rows: int | None) -> str:
@@ -55,14 +83,14 @@ def number(rows: int | None) -> str:
 
 
 def as_json(table: AuditedTable) -> dict[str, Any]:
-    """The contract's object; which rows are missing, extra or different, counts can't tell."""
+    """The contract's object; of counts alone nobody knows which rows differ: null."""
     return {
         "label": table.label,
         "table": table.table,
         "source_rows": table.source_rows,
         "dest_rows": table.dest_rows,
-        "missing": None,
-        "extra": None,
-        "different": None,
+        "missing": table.missing,
+        "extra": table.extra,
+        "different": table.different,
         "verdict": table.verdict,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from migrations_ui import services
+from migrations_ui import positions, services
 from migrations_ui.management import running
 from migrations_ui.management.base import USAGE, CutoverCommand, operator_name, wrong_usage
 from migrations_ui.models import Audit, Run, TableCopy
@@ -17,7 +17,8 @@ from migrations_ui.models import Audit, Run, TableCopy
 
 class Command(CutoverCommand):
     help = (
-        "Wipe tables of the destination and copy the source's rows there. "
+        "Wipe tables of the destination and copy the source's rows there, or bring them up to "
+        "date. "
         "Exit status: 0 all copied, 1 not, 2 wrong usage."
     )
     nothing = {"run": None, "status": "refused", "rows": 0, "seconds": 0.0, "tables": []}
@@ -49,12 +50,33 @@ class Command(CutoverCommand):
             help="change the values of a column on the way, by "
             "strip-nul, replace-nul, zero-date-null, truncate-microseconds or skip-orphans",
         )
+        parser.add_argument(
+            "--workers",
+            type=positive_number,
+            default=services.available_cores(),
+            metavar="N",
+            help="load so many chunks at once (default: the number of cores, %(default)s)",
+        )
+        parser.add_argument(
+            "--no-verify", action="store_true", help="compare counts only, not every cell"
+        )
+        parser.add_argument(
+            "--catch-up",
+            action="store_true",
+            help="wipe nothing: compare, and copy again only what differs",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if bool(options["labels"]) == options["all"]:
             raise CommandError("Give either labels or --all.", returncode=USAGE)
         labels = self.chosen_labels(options["labels"], options["exclude"])
+        run = self.catch_up(labels, options) if options["catch_up"] else self.copy(labels, options)
+        running.execute(run, operator_name(), sys.stderr if sys.stderr.isatty() else None)
+        self.report(run, as_json=options["json"])
+
+    def copy(self, labels: list[str], options: dict[str, Any]) -> Run:
+        """A run that wipes the tables and copies all rows, confirmed and ready to be done."""
         make_plan = partial(
             services.plan,
             labels,
@@ -64,21 +86,59 @@ class Command(CutoverCommand):
         with wrong_usage():
             plan = make_plan()
         self.check_wipe(options["wipe"], plan)
+        if run := services.left_behind(plan):
+            self.stderr.write(f"{run} was left behind; this goes on with it.", style_func=str)
+            return run
         if not plan.blockers_beyond(options["reject_limit"]):
             services.count_now(labels, reverse=plan.reverse)
             services.check_data_now(labels, operator_name(), reverse=plan.reverse)
             plan = make_plan()
-        run = services.prepare_run(
+        return services.prepare_run(
             labels,
             options["wipe"] or self.ask(plan),
             plan.fingerprint,
             operator_name(),
             reverse=plan.reverse,
-            reject_limit=options["reject_limit"],
-            transforms=options["transform"],
+            options=services.Options(
+                reject_limit=options["reject_limit"],
+                transforms=tuple(options["transform"]),
+                workers=options["workers"],
+                compares_cells=not options["no_verify"],
+            ),
         )
-        running.execute(run, operator_name(), sys.stderr if sys.stderr.isatty() else None)
-        self.report(run, as_json=options["json"])
+
+    def catch_up(self, labels: list[str], options: dict[str, Any]) -> Run:
+        """A run that copies again only what differs, confirmed and ready to be done.
+
+        It wipes nothing, so a script need not repeat the destination's name; people do.
+        """
+        if options["transform"] or options["reject_limit"] or options["no_verify"]:
+            raise CommandError(
+                "--catch-up changes values as the last copy of each table did and compares every "
+                "cell; it takes no --transform, --reject-limit or --no-verify.",
+                returncode=USAGE,
+            )
+        with wrong_usage():
+            plan = services.catch_up_plan(labels, reverse=options["reverse"])
+        self.warn_of_writers(reverse=plan.reverse)
+        name = options["wipe"]
+        if name is not None or sys.stdin.isatty():
+            self.check_wipe(name, plan)
+            name = name or self.ask(plan, catch_up=True)
+        return services.prepare_catch_up(
+            labels,
+            name or plan.dest.name,
+            services.catch_up_fingerprint(plan),
+            operator_name(),
+            reverse=plan.reverse,
+            options=services.Options(workers=options["workers"]),
+        )
+
+    def warn_of_writers(self, *, reverse: bool) -> None:
+        """Say who still writes to the source: what they write may not be caught up with."""
+        for side in positions.stillness(reverse=reverse):
+            for sentence in side.sentences if side.role == "source" else ():
+                self.stderr.write(sentence, style_func=str)
 
     def check_wipe(self, name: str | None, plan: services.Plan) -> None:
         """Refuse a confirmation that can't be right before the rows are counted."""
@@ -95,18 +155,23 @@ class Command(CutoverCommand):
                 returncode=USAGE,
             )
 
-    def ask(self, plan: services.Plan) -> str:
+    def ask(self, plan: services.Plan, *, catch_up: bool = False) -> str:
         """The destination's name as the operator types it."""
         if plan.blockers:
             return plan.dest.name  # it will be refused for a better reason
         tell = partial(self.stderr.write, style_func=str)  # it is not an error
         tell(
-            f"This wipes {plan.total_dest_rows:,} rows in {len(plan.tables)} tables of "
+            f"This makes {len(plan.tables)} tables of {plan.dest.name} ({plan.dest.product} on "
+            f"{plan.dest.host}) what they are in {plan.source.name} ({plan.source.product} on "
+            f"{plan.source.host}): rows that differ are replaced, rows that only the destination "
+            "has are deleted."
+            if catch_up
+            else f"This wipes {plan.total_dest_rows:,} rows in {len(plan.tables)} tables of "
             f"{plan.dest.name} ({plan.dest.product} on {plan.dest.host}) and copies "
             f"{plan.total_source_rows:,} rows there from {plan.source.name} "
             f"({plan.source.product} on {plan.source.host})."
         )
-        for sentence in plan.reach:
+        for sentence in () if catch_up else plan.reach:
             tell(sentence)
         try:
             tell("Type the name of the destination to go on: ", ending="")
@@ -116,7 +181,8 @@ class Command(CutoverCommand):
 
     def report(self, run: Run, *, as_json: bool) -> None:
         """Say what has become of the run, and leave with its exit status."""
-        tables = [table_as_json(table, verdicts(run)) for table in run.tables.all()]
+        found = verdicts(run)
+        tables = [table_as_json(table, found) for table in run.tables.all()]
         progress = services.run_progress(run)
         if as_json:
             self.write_json(
@@ -129,9 +195,13 @@ class Command(CutoverCommand):
                 }
             )
         else:
-            for table in tables:
-                self.stdout.write("{label}: {copied_rows:,} rows, {verdict}".format(**table))
-            self.stdout.write(f"{run} {run.status}: {progress.rows:,} rows")
+            catch_up = run.mode == Run.Mode.CATCH_UP
+            for row, table in zip(run.tables.all(), tables, strict=True):
+                rows = row.changed_rows or 0 if catch_up else row.copied_rows
+                differed = " differed" if catch_up else ""
+                self.stdout.write(f"{row.label}: {rows:,} rows{differed}, {table['verdict']}")
+            compared = " compared" if catch_up else ""
+            self.stdout.write(f"{run} {run.status}: {progress.rows:,} rows{compared}")
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or f"{run} ended as {run.status}.")
 
@@ -140,6 +210,13 @@ def natural_number(text: str) -> int:
     """A number of rows, from 0."""
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not a number of rows")
+    return int(text)
+
+
+def positive_number(text: str) -> int:
+    """A number of workers, from 1."""
+    if natural_number(text) < 1:
+        raise ArgumentTypeError("at least 1 worker is needed")
     return int(text)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.core.management.base import CommandError
 
 from migrations_ui import services
+from migrations_ui.engine.findings import Finding
 from migrations_ui.management.base import CutoverCommand, operator_name
 
 # What a finding shows in JSON.
@@ -45,6 +46,7 @@ class Command(CutoverCommand):
         if options["json"]:
             findings = [
                 {key: value for key, value in asdict(finding).items() if key in CONTRACT}
+                | {"remedy": remedy(finding)}
                 for finding in report.findings
             ]
             self.write_json({"status": report.status, "findings": findings})
@@ -58,9 +60,16 @@ class Command(CutoverCommand):
             where = side.error or f"{side.product}, {side.name} on {side.host}"
             self.stdout.write(f"{word}: {where}")
         for finding in report.findings:
-            self.stdout.write(f"{finding.severity.upper()} {finding}")
+            told = replace(finding, remedy=remedy(finding))
+            self.stdout.write(f"{finding.severity.upper()} {told}")
             if finding.sample_keys:
                 self.stdout.write(f"  for example, keys {', '.join(finding.sample_keys)}")
         self.stdout.write(
             {"ok": "No blockers, no warnings."}.get(report.status, report.status.capitalize())
         )
+
+
+def remedy(finding: Finding) -> str:
+    """What to do, with the options of `copydata` that let the copy do it."""
+    options = " or ".join(f"`--transform {choice}`" for choice in finding.choices)
+    return f"{finding.remedy} Or let the copy do it: {options}." if options else finding.remedy

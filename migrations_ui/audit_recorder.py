@@ -1,0 +1,119 @@
+"""The engine's listener that writes an audit's progress and findings into the control tables."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from migrations_ui.engine.comparing import Comparison
+from migrations_ui.engine.errors import Cancelled, EngineError
+from migrations_ui.engine.layout import Layout
+from migrations_ui.models import Audit, AuditedTable, Difference, Run
+
+# Seconds over which the rate is taken.
+RATE_WINDOW = 10.0
+
+
+class AuditRecorder:
+    """Keeps progress in memory, writes it at most twice a second, and hears of a cancel."""
+
+    def __init__(self, audit: Audit) -> None:
+        self.audit_id = audit.pk
+        self.run_id = audit.run_id
+        self._rows: Counter[str] = Counter()  # by label: rows not written yet
+        self._ended: deque[tuple[Layout, Comparison | EngineError]] = deque()
+        self._total = 0
+        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+
+    # -- What the engine's threads tell -----------------------------------------------------------
+
+    def progress(self, layout: Layout, rows: int) -> None:
+        with self._lock:
+            self._rows[layout.label] += rows
+            self._total += rows
+        self.check()
+
+    def compared(self, layout: Layout, found: Comparison) -> None:
+        self._ended.append((layout, found))
+
+    def failed(self, layout: Layout, error: EngineError) -> None:
+        self._ended.append((layout, error))
+
+    def check(self) -> None:
+        """Raise `Cancelled` when the operator has asked to stop."""
+        if self._cancelled.is_set():
+            raise Cancelled("The audit was cancelled.")
+
+    # -- What is written --------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Write the heartbeat, the progress and what was found; look whether to stop."""
+        with self._writing:
+            with self._lock:
+                rows, self._rows = self._rows, Counter()
+            for label, compared in rows.items():
+                self._table(label).update(
+                    compared_rows=F("compared_rows") + compared,
+                    status=AuditedTable.Status.COMPARING,
+                )
+            while self._ended:
+                self._keep(*self._ended[0])
+                self._ended.popleft()
+            self._mine().update(heartbeat_at=timezone.now(), rows_per_second=self._rate())
+        if self._is_to_stop():
+            self._cancelled.set()
+
+    def doing(self, what: str) -> None:
+        """Say what the audit is at."""
+        self.check()
+        self._mine().update(doing=what)
+
+    def _is_to_stop(self) -> bool:
+        if self._mine().filter(status=Audit.Status.CANCELLING).exists():
+            return True
+        if self.run_id is None:
+            return False
+        return Run.objects.filter(pk=self.run_id, status=Run.Status.CANCELLING).exists()
+
+    def _keep(self, layout: Layout, found: Comparison | EngineError) -> None:
+        """Write what was found of a table; its verdict has to wait for the look at the rest."""
+        table = self._table(layout.label).get()
+        table.status = AuditedTable.Status.DONE
+        if isinstance(found, EngineError):
+            table.problem = table.other_problem = f"It could not be compared: {found}"
+            table.save()
+            return
+        table.source_rows, table.dest_rows = found.rows_source, found.rows_dest
+        table.missing, table.extra = found.missing, found.extra
+        table.different, table.rejected = found.different, found.rejected
+        table.source_digest, table.dest_digest = found.digest_source, found.digest_dest
+        if not found.is_identical:
+            table.verdict = Audit.Verdict.DIFFERS
+        with transaction.atomic():
+            table.save()
+            Difference.objects.bulk_create(
+                (Difference(table=table, **vars(one)) for one in found.differences), batch_size=200
+            )
+
+    def _rate(self) -> float | None:
+        """Rows a second over the last seconds; None before there is anything to tell."""
+        now = time.monotonic()
+        self._samples.append((now, self._total))
+        while len(self._samples) > 2 and self._samples[1][0] < now - RATE_WINDOW:
+            self._samples.popleft()
+        then, rows = self._samples[0]
+        return (self._total - rows) / (now - then) if self._total > rows and now > then else None
+
+    def _mine(self) -> QuerySet[Audit]:
+        return Audit.objects.filter(pk=self.audit_id)
+
+    def _table(self, label: str) -> QuerySet[AuditedTable]:
+        return AuditedTable.objects.filter(audit_id=self.audit_id, label=label)

@@ -1,0 +1,115 @@
+"""The journal of what was taken off a destination, and putting back what it says is missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import groupby
+
+from django.db import DatabaseError
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from migrations_ui.engine.databases.base import Database, ForeignKey
+from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.models import DroppedConstraint, DroppedIndex
+
+# What preflight calls an index that is not there.
+MISSING = {"index-missing", "unique-missing"}
+
+logger = logging.getLogger(__name__)
+
+
+def missing_indexes(dest_identity: str) -> QuerySet[DroppedIndex]:
+    """Indexes that were dropped on this destination and are not known to be back."""
+    return DroppedIndex.objects.filter(restored_at=None, run__dest__identity=dest_identity)
+
+
+def missing_constraints(dest_identity: str) -> QuerySet[DroppedConstraint]:
+    """Foreign keys that were dropped on this destination and are not known to be back and valid."""
+    return DroppedConstraint.objects.filter(restored_at=None, run__dest__identity=dest_identity)
+
+
+def missing(dest_identity: str) -> list[DroppedIndex | DroppedConstraint]:
+    """All that is missing, each once however often it was noted down."""
+    noted: list[DroppedIndex | DroppedConstraint] = []
+    noted += missing_indexes(dest_identity)
+    noted += missing_constraints(dest_identity)
+    return list({(type(entry), entry.table, entry.name): entry for entry in noted}.values())
+
+
+def explained(findings: Iterable[Finding], dest_identity: str) -> list[Finding]:
+    """Preflight's findings; what is missing because a run has left it off is one that says so."""
+    noted = []
+    with suppress(DatabaseError):  # not prepared yet: then no run has left anything off
+        noted = [Index.from_json(entry.facts) for entry in missing_indexes(dest_identity)]
+    off = {(index.table, ", ".join(map(plain, index.columns))) for index in noted}
+    if not off:
+        return list(findings)
+    left_off = Finding(
+        code="indexes-left-off",
+        severity=Severity.WARNING,
+        message=f"{len(off):,} indexes are missing in the destination because a run that was "
+        "interrupted has left them off. The next run puts them back before it does anything.",
+        remedy="To have them back now, without a run: `manage.py restoreindexes`.",
+    )
+    rest = [
+        found
+        for found in findings
+        if found.code not in MISSING or (found.table, found.column) not in off
+    ]
+    return [left_off, *rest]
+
+
+def plain(column: str) -> str:
+    """The name of an indexed column, without quotes, collation and order."""
+    return column.partition(" COLLATE ")[0].removesuffix(" DESC").strip('"`')
+
+
+def taken_off(run_id: int) -> tuple[list[ForeignKey], list[Index]]:
+    """What a run has taken off and not put back, as it was."""
+    keys = DroppedConstraint.objects.filter(run=run_id, restored_at=None)
+    indexes = DroppedIndex.objects.filter(run=run_id, restored_at=None)
+    return (
+        [ForeignKey.from_json(facts) for facts in keys.values_list("facts", flat=True)],
+        [Index.from_json(facts) for facts in indexes.values_list("facts", flat=True)],
+    )
+
+
+def restore(dest_identity: str, dest: Database) -> list[str]:
+    """Put back what is missing, whichever run dropped it; what could not be, in words.
+
+    Idempotent.  Indexes come first: a foreign key may lead to a unique one.  A foreign key that
+    rows violate is there again afterwards, but not valid; the next try validates it.
+    """
+    problems = _restore_indexes(dest_identity, dest)
+    for entry in missing_constraints(dest_identity):
+        key = ForeignKey(entry.table, entry.name, (), "", (), entry.definition)
+        try:
+            dest.restore_foreign_key(key)
+        except EngineError as error:
+            logger.warning("%s is not restored: %s", entry, error)
+            problems.append(str(error))
+        else:
+            DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
+    return problems
+
+
+def _restore_indexes(dest_identity: str, dest: Database) -> list[str]:
+    problems = []
+    missing = missing_indexes(dest_identity).order_by("table", "pk")
+    for table, entries in groupby(missing, key=lambda entry: entry.table):
+        noted = {entry.pk: Index.from_json(entry.facts) for entry in entries}
+        # Several runs may have noted the same index down, when the first could not put it back.
+        wanted = list({index.name: index for index in noted.values()}.values())
+        try:
+            dest.restore_indexes(table, wanted)
+        except EngineError as error:
+            logger.warning("indexes of %s are not restored: %s", table, error)
+            problems.append(str(error))
+        else:
+            DroppedIndex.objects.filter(pk__in=noted).update(restored_at=timezone.now())
+    return problems

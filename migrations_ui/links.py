@@ -1,0 +1,140 @@
+"""The connections that a worker has open for a run, and its hold on the destination."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
+from types import TracebackType
+from typing import Self
+
+from django.db import connection
+
+from migrations_ui.claims import lease
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.errors import EngineError, Suspended
+from migrations_ui.engine.preflight import Endpoints
+from migrations_ui.models import Run
+from migrations_ui.recorder import Recorder
+from migrations_ui.sides import Refused
+
+logger = logging.getLogger(__name__)
+
+# What the worker of a run holds in its destination, whichever dashboard it belongs to.
+NAME = "cutover-run"
+# Seconds between two looks whether the hold is still there.
+LOOK_AGAIN = 5.0
+
+
+class Links:
+    """Opens source and destination for one thread at a time, and can interrupt all of them."""
+
+    def __init__(self, ends: Endpoints) -> None:
+        self.ends = ends
+        self._open: set[Database] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Database, Database]]:
+        """The source and the destination, for a thread that may use the control tables as well."""
+        try:
+            with self.ends.open_source() as source, self.ends.open_dest() as dest:
+                pair = {source, dest}
+                with self._lock:
+                    self._open |= pair
+                try:
+                    yield source, dest
+                finally:
+                    with self._lock:
+                        self._open -= pair
+        finally:
+            if current_thread() is not main_thread():
+                connection.close()
+
+    def interrupt(self) -> None:
+        """End the statements that are under way."""
+        with self._lock:
+            busy = list(self._open)
+        for database in busy:
+            with suppress(EngineError, database.driver_error):  # it is gone, or has just ended
+                database.interrupt()
+
+
+class Reservation:
+    """The destination, held by a session of its own as long as a worker is on the run.
+
+    So no other dashboard's run can wipe it, whose control database does not know of this one.  The
+    session of a worker that was given up, `before`, is ended: what it has not committed is undone.
+    A hold that a restart of the server took is taken again; where another was faster, the run ends.
+    """
+
+    def __init__(self, links: Links, run: Run, recorder: Recorder, before: str) -> None:
+        self.links = links
+        self.run = run
+        self.recorder = recorder
+        self.before = before
+        self.database: Database | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="reservation", daemon=True)
+
+    def __enter__(self) -> Self:
+        deadline = time.monotonic() + 2 * lease().total_seconds()
+        while not self._hold():
+            self.recorder.check()
+            if time.monotonic() > deadline:
+                self._refuse()
+            time.sleep(0.2)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self.database:
+            self.database.close()
+
+    def _hold(self) -> bool:
+        """Take hold of the destination; False when somebody else has it."""
+        if self.database is None:
+            self.database = self.links.ends.open_dest()
+        if self.before:
+            self.database.evict(self.before)
+        return self.database.reserve(NAME, self.recorder.holder)
+
+    def _refuse(self) -> None:
+        """Say who may have it: the worker that was given up, or somebody of whom we don't know."""
+        if self.before:
+            raise Suspended(
+                "The worker that was silent for too long still has the destination's file open. It "
+                "may be suspended: end its process. The run goes on when it is gone."
+            )
+        raise Refused(
+            f"Nothing was wiped: another Cutover is at work in {self.run.dest['name']}, with a "
+            "control database of its own. Wait until it has ended."
+        )
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_AGAIN):
+            try:
+                self._look()
+            except EngineError as error:
+                logger.warning("%s: the hold on the destination is lost: %s", self.run, error)
+
+    def _look(self) -> None:
+        """Take hold again, where the session was lost."""
+        if self.database is None:
+            return
+        try:
+            self.database.query("SELECT 1")
+        except EngineError:
+            self.database.reconnect()
+            if not self.database.reserve(NAME, self.recorder.holder):
+                self.recorder.give_way()

@@ -1,0 +1,61 @@
+"""Going on with a run that was begun: only where everything is still as it left it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Q, Sum
+
+from migrations_ui import counting, plans
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.layout import Layout
+from migrations_ui.models import Chunk, Run, TableCopy
+from migrations_ui.sides import Refused, chosen_tables
+
+NEW_RUN = "Nothing more was copied. Select the tables again and confirm a new run."
+
+
+def layouts_of(run: Run, labels: Sequence[str]) -> list[Layout]:
+    """The tables as both databases have them now."""
+    report = plans.check(chosen_tables(labels), reverse=run.reverse)
+    if report.source is None or report.dest is None:
+        raise Refused(" ".join(str(found) for found in report.blockers))
+    for role, server in (("source", report.source), ("dest", report.dest)):
+        if server.identity != getattr(run, role)["identity"]:
+            raise Refused(
+                f"{server.name} is not the {'source' if role == 'source' else 'destination'} that "
+                f"was confirmed: it is another database under the same address. {NEW_RUN}"
+            )
+    return report.layouts
+
+
+def check(run: Run, layouts: Sequence[Layout], source: Database, dest: Database) -> None:
+    """`Refused` unless the tables have the same columns, and the rows that the run has written."""
+    later = Run.objects.filter(
+        pk__gt=run.pk, dest__identity=run.dest["identity"], tables__wiped=True
+    )
+    if found := later.first():
+        raise Refused(f"{found} has wiped tables of this destination since. {NEW_RUN}")
+    now = {layout.label: layout for layout in layouts}
+    for table in run.tables.all():
+        layout = now.get(table.label)
+        if layout is None or layout.signature != table.signature:
+            raise Refused(f"The columns of {table.label} are not what they were. {NEW_RUN}")
+        _check_rows(table, layout, dest)
+        rows = source.count(layout.source_name, layout.rows)
+        counting.keep(run.source["identity"], layout.source_name, rows)
+        run.tables.filter(pk=table.pk).update(source_rows=rows)
+
+
+def _check_rows(table: TableCopy, layout: Layout, dest: Database) -> None:
+    """The rows of the chunks that are done, no more; but one that was begun may be there too."""
+    found = table.chunks.aggregate(
+        rows=Sum("copied_rows", filter=Q(status=Chunk.Status.DONE), default=0),
+        begun=Sum("attempts", filter=~Q(status=Chunk.Status.DONE), default=0),
+    )
+    rows = dest.count(layout.dest_name)
+    if rows < found["rows"] or (rows > found["rows"] and not found["begun"]):
+        raise Refused(
+            f"{table.label} has {rows:,} rows in the destination, where the run has written "
+            f"{found['rows']:,}: somebody else writes to it. {NEW_RUN}"
+        )

@@ -1,0 +1,221 @@
+"""Starting a run: what is confirmed, checked once more, recorded and queued."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from migrations_ui import catching_up, steps, tasks, workers
+from migrations_ui.models import Event, Run, TableCopy
+from migrations_ui.plans import Plan, make_plan
+from migrations_ui.sides import Refused
+from migrations_ui.steering import supersede
+
+
+def available_cores() -> int:
+    """The cores that this process may use: how many workers a run has by default."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is done, besides which tables it copies and where to."""
+
+    reject_limit: int = 0  # refused rows to set aside
+    transforms: tuple[str, ...] = ()  # declared: label.column=name
+    workers: int = field(default_factory=available_cores)  # chunks that are loaded at once
+    compares_cells: bool = True  # the audit at the end compares every cell, not only counts
+
+
+DEFAULT = Options()
+
+
+def start(
+    labels: Iterable[str],
+    typed_name: str,
+    fingerprint: str,
+    operator: str,
+    *,
+    reverse: bool = False,
+    options: Options = DEFAULT,
+) -> Run:
+    """Queue a run for the worker: all of what was shown and confirmed, or nothing."""
+    workers.require()
+    run = prepare_run(
+        labels,
+        typed_name,
+        fingerprint,
+        operator,
+        reverse=reverse,
+        options=options,
+    )
+    transaction.on_commit(lambda: tasks.execute_run(run.pk))
+    return run
+
+
+def prepare_run(
+    labels: Iterable[str],
+    typed_name: str,
+    fingerprint: str,
+    operator: str,
+    *,
+    reverse: bool = False,
+    options: Options = DEFAULT,
+) -> Run:
+    """Record a confirmed run as queued, after checking the confirmation once more."""
+    current = make_plan(labels, reverse=reverse, transforms=options.transforms)
+    confirmed(current, typed_name, fingerprint, options.reject_limit)
+    with only_one(current):
+        return record(current, operator, options)
+
+
+def start_catch_up(
+    labels: Iterable[str],
+    typed_name: str,
+    fingerprint: str,
+    operator: str,
+    *,
+    reverse: bool = False,
+    options: Options = DEFAULT,
+) -> Run:
+    """Queue a catch-up for the worker, as it was shown and confirmed."""
+    workers.require()
+    run = prepare_catch_up(
+        labels, typed_name, fingerprint, operator, reverse=reverse, options=options
+    )
+    transaction.on_commit(lambda: tasks.execute_run(run.pk))
+    return run
+
+
+def prepare_catch_up(
+    labels: Iterable[str],
+    typed_name: str,
+    fingerprint: str,
+    operator: str,
+    *,
+    reverse: bool = False,
+    options: Options = DEFAULT,
+) -> Run:
+    """Record a confirmed catch-up as queued, after checking the confirmation once more."""
+    current = catching_up.plan(labels, reverse=reverse)
+    if problems := catching_up.blockers(current):
+        raise Refused("Preflight has found what is in the way: " + " ".join(problems))
+    if typed_name != current.dest.name:
+        raise Refused(
+            f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
+            "Nothing was changed."
+        )
+    if fingerprint != catching_up.fingerprint(current):
+        raise Refused(
+            "Something has changed since the confirmation was shown: the databases, the tables or "
+            "the transforms of their last copy. Nothing was changed. Confirm again."
+        )
+    with only_one(current):
+        return record_catch_up(current, operator, options.workers)
+
+
+@contextmanager
+def only_one(current: Plan) -> Iterator[None]:
+    """Refuse what is recorded inside where another run is active on the destination."""
+    supersede(current.dest.identity)
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        active = Run.objects.filter(active_dest=current.dest.identity).first()
+        raise Refused(
+            f"{active or 'Another run'} is active on {current.dest.name}. Wait until it has ended, "
+            "or cancel it."
+        ) from None
+
+
+def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: int) -> None:
+    """Refuse what the operator has not been shown, or has not confirmed."""
+    if blockers := current.blockers_beyond(reject_limit):
+        raise Refused(
+            "Preflight has found what would make the run fail: "
+            + " ".join(str(found) for found in blockers)
+        )
+    if typed_name != current.dest.name:
+        raise Refused(
+            f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
+            "Nothing was wiped."
+        )
+    if current.counting:
+        raise Refused("The rows are still being counted. Wait for the counts and confirm again.")
+    if current.checking:
+        raise Refused("The values have not been looked at yet. Wait for that and confirm again.")
+    if fingerprint != current.fingerprint:
+        raise Refused(
+            "Something has changed since the confirmation was shown: the databases, the tables or "
+            "their rows. Nothing was wiped. Look at what it says now, and confirm again."
+        )
+
+
+def record(current: Plan, operator: str, options: Options) -> Run:
+    """Write a copy and its tables."""
+    tables, limit = len(current.tables), options.reject_limit
+    what = (
+        f"wipe {current.dest.name} ({current.total_dest_rows:,} rows) and copy "
+        f"{tables} {'table' if tables == 1 else 'tables'} ({current.total_source_rows:,} rows)."
+        + (f" Up to {limit:,} refused rows are set aside." if limit else "")
+    )
+    return write(
+        current,
+        operator,
+        what,
+        fingerprint=current.fingerprint,
+        reject_limit=limit,
+        workers=options.workers,
+        compares_cells=options.compares_cells,
+    )
+
+
+def record_catch_up(current: Plan, operator: str, workers: int) -> Run:
+    """Write a catch-up and its tables."""
+    tables = len(current.tables)
+    what = (
+        f"bring {tables} {'table' if tables == 1 else 'tables'} of {current.dest.name} up to date. "
+        "Nothing is wiped."
+    )
+    return write(
+        current,
+        operator,
+        what,
+        mode=Run.Mode.CATCH_UP,
+        fingerprint=catching_up.fingerprint(current),
+        workers=workers,
+    )
+
+
+def write(current: Plan, operator: str, what: str, **fields: Any) -> Run:
+    """Write a run with its tables, its steps and the first line of its timeline."""
+    run = Run.objects.create(
+        operator=operator,
+        reverse=current.reverse,
+        source=asdict(current.source),
+        dest=asdict(current.dest),
+        active_dest=current.dest.identity,
+        transforms=list(current.transforms),
+        **fields,
+    )
+    TableCopy.objects.bulk_create(
+        TableCopy(
+            run=run,
+            position=position,
+            label=row.label,
+            table=row.table,
+            source_rows=row.source_rows or 0,
+            dest_rows_before=row.dest_rows or 0,
+        )
+        for position, row in enumerate(current.tables)
+    )
+    steps.plan(run)
+    declared = "".join(f" Declared transform: {transform}." for transform in current.transforms)
+    Event.objects.create(run=run, who=operator, what=f"Confirmed: {what}{declared}")
+    return run

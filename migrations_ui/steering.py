@@ -1,0 +1,223 @@
+"""What an operator may ask of a run that was started, and what becomes of those nobody is on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from migrations_ui import tasks, workers
+from migrations_ui.claims import lease
+from migrations_ui.execution import WORKER, leaving
+from migrations_ui.models import Event, Run, TableCopy
+from migrations_ui.plans import Plan
+from migrations_ui.sides import Refused
+from migrations_ui.states import move
+
+# Workers that may vanish in a row without a chunk getting done: then it is the run that ends them.
+MOST_TAKEOVERS = 5
+MOST_ROWS = 100_000_000
+
+S = Run.Status
+
+
+# -- What an operator asks for --------------------------------------------------------------------
+
+
+def pause(run: Run, operator: str) -> None:
+    """Ask a run to pause: its chunks are given up, what was taken off stays off."""
+    if not move(run.pk, S.PAUSING, who=operator):
+        raise Refused(f"{run} is {run.status}; only a running one can be paused.")
+
+
+def resume(run: Run, operator: str) -> None:
+    """Go on with a run that is paused or has ended early: only what is not done is copied.
+
+    The worker looks first whether everything is as the run has left it.
+    """
+    workers.require()
+    if run.status not in Run.RESUMABLE:
+        raise Refused(f"{run} is {run.status}; there is nothing to go on with.")
+    if not is_begun(run):
+        raise Refused(f"{run} had not wiped anything. Select the tables and start a new run.")
+    fields: dict[str, Any] = {
+        "heartbeat_at": None,
+        "finished_at": None,
+        "error": "",
+        "traceback": "",
+    }
+    try:
+        with transaction.atomic():
+            if not move(
+                run.pk,
+                S.QUEUED,
+                who=operator,
+                only_from=run.status,
+                active_dest=run.dest["identity"],
+                takeovers=0,
+                **fields,
+            ):
+                raise Refused(f"{run} has changed in this moment. Look again.")
+            ended = (TableCopy.Status.FAILED, TableCopy.Status.CANCELLED)
+            run.tables.filter(status__in=ended).update(
+                status=TableCopy.Status.WAITING, error="", finished_at=None
+            )
+    except IntegrityError:
+        active = Run.objects.filter(active_dest=run.dest["identity"]).first()
+        raise Refused(
+            f"{active or 'Another run'} is active on {run.dest['name']}. Wait until it has ended."
+        ) from None
+    transaction.on_commit(lambda: tasks.execute_run(run.pk))
+
+
+def cancel(run: Run, operator: str) -> None:
+    """Ask a run to stop.
+
+    One that was not begun ends at once.  One that nobody is on is ended by the next worker, which
+    puts back what was taken off.
+    """
+    now = timezone.now()
+    if not is_begun(run) and move(
+        run.pk, S.CANCELLED, who=operator, finished_at=now, only_from=S.QUEUED
+    ):
+        return
+    for status in (S.QUEUED, S.PAUSED):
+        if move(run.pk, S.CANCELLING, who=operator, only_from=status, heartbeat_at=None):
+            transaction.on_commit(lambda: tasks.execute_run(run.pk))
+            return
+    if not move(run.pk, S.CANCELLING, who=operator):
+        raise Refused(f"{run} is not active any more, so there is nothing to cancel.")
+
+
+def limit(run: Run, operator: str, rows: int | None) -> None:
+    """Let a run read so many rows a second at most; None: as many as it can."""
+    if rows is not None and not 1 <= rows <= MOST_ROWS:
+        raise Refused(f"A limit is from 1 to {MOST_ROWS:,} rows a second.")
+    if not Run.objects.filter(pk=run.pk, status__in=Run.ACTIVE).update(rate_limit=rows):
+        raise Refused(f"{run} is not active any more.")
+    what = f"at most {rows:,} rows a second" if rows else "as many rows a second as it can"
+    Event.objects.create(run=run, who=operator, what=f"Limit: {what}.")
+
+
+def is_begun(run: Run) -> bool:
+    """Whether the run has wiped its tables."""
+    return run.tables.filter(wiped=True).exists()
+
+
+# -- What goes on by itself -----------------------------------------------------------------------
+
+
+def leave() -> None:
+    """This process is to stop: what it is at is left to the next one, within seconds."""
+    leaving.set()
+
+
+def left_behind(plan: Plan) -> Run | None:
+    """The run that a worker which has vanished, or was stopped, has left of this very plan.
+
+    It is queued.  Takes as long as a lease where the worker has just vanished; `Refused` where it
+    gives signs of life.
+    """
+    run = Run.objects.filter(dest__identity=plan.dest.identity).order_by("pk").last()
+    if run is None or not is_of(run, plan):
+        return None
+    while run.status in Run.AT_WORK and run.heartbeat_at:
+        seen = run.heartbeat_at
+        time.sleep(1)
+        run.refresh_from_db()
+        if run.heartbeat_at != seen:
+            raise Refused(f"{run} is active on {plan.dest.name}. Wait until it has ended.")
+        if seen < timezone.now() - lease():
+            hand_over(run)
+            run.refresh_from_db()
+    if run.status == S.INTERRUPTED and is_begun(run):
+        resume(run, WORKER)
+        run.refresh_from_db()
+    return run if run.status == S.QUEUED else None
+
+
+def is_of(run: Run, plan: Plan) -> bool:
+    """Whether a run does what a plan says."""
+    same = (
+        run.mode == Run.Mode.COPY
+        and run.reverse == plan.reverse
+        and run.source["identity"] == plan.source.identity
+        and list(run.transforms) == list(plan.transforms)
+    )
+    return same and set(run.tables.values_list("label", flat=True)) == set(plan.labels)
+
+
+# -- Workers that have vanished -------------------------------------------------------------------
+
+
+def recover() -> list[Run]:
+    """Hand over the runs of workers that are silent for longer than a lease; those that wait.
+
+    Harmless at any time, by any number of processes at once.
+    """
+    for run in silent():
+        hand_over(run)
+    found = list(waiting())
+    for run in found:
+        tasks.wake(run.pk)
+    return found
+
+
+def silent() -> QuerySet[Run]:
+    """Runs whose worker has given no sign of life for longer than a lease."""
+    return Run.objects.filter(
+        status__in=Run.AT_WORK, heartbeat_at__lt=timezone.now() - lease()
+    ).order_by("pk")
+
+
+def waiting() -> Iterator[Run]:
+    """Runs for which a worker has to come."""
+    nobody = Q(status=S.CANCELLING, heartbeat_at=None)
+    yield from Run.objects.filter(Q(status=S.QUEUED) | nobody).order_by("pk")
+
+
+def hand_over(run: Run) -> None:
+    """Let another worker have a run, unless its own has just given a sign of life."""
+    seen = {"holder": run.holder, "heartbeat_at": run.heartbeat_at}
+    if run.status == S.CANCELLING:
+        Run.objects.filter(pk=run.pk, status=S.CANCELLING, **seen).update(heartbeat_at=None)
+    elif run.status == S.PAUSING:
+        move(run.pk, S.PAUSED, who=WORKER, only=seen, heartbeat_at=None)
+    elif run.takeovers >= MOST_TAKEOVERS:
+        end(run, f"{run.takeovers + 1} workers in a row have vanished before a chunk was done.")
+    else:
+        age = (timezone.now() - run.heartbeat_at).total_seconds() if run.heartbeat_at else 0
+        move(
+            run.pk,
+            S.QUEUED,
+            who=WORKER,
+            why=f"No sign of life from the worker for {age:,.0f} s. The next one goes on.",
+            only=seen,
+            only_from=S.RUNNING,
+            heartbeat_at=None,
+            takeovers=F("takeovers") + 1,
+        )
+
+
+def supersede(dest_identity: str) -> None:
+    """End the run of a worker that has vanished, because a new one on its destination is wanted.
+
+    What the dead one has taken off is put back by the new one.
+    """
+    for run in silent().filter(active_dest=dest_identity):
+        end(run, "The worker has vanished, and a new run was started on its destination.")
+
+
+def end(run: Run, why: str) -> None:
+    """End a run as interrupted, unless its worker has just given a sign of life."""
+    seen = {"holder": run.holder, "heartbeat_at": run.heartbeat_at}
+    if move(
+        run.pk, S.INTERRUPTED, who=WORKER, why=why, error=why, only=seen, finished_at=timezone.now()
+    ):
+        run.tables.filter(status__in=(TableCopy.Status.WAITING, TableCopy.Status.COPYING)).update(
+            status=TableCopy.Status.CANCELLED
+        )
