@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import secrets
+import shlex
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ FORMS = (
     "or sqlite:////absolute/path.sqlite3"
 )
 
+CONNECT_WITHIN = 5  # seconds
 QUEUE = {
     "name": "cutover",
     # Always given: where it is left out, huey runs tasks inside the web request if DEBUG is on.
@@ -34,7 +38,8 @@ QUEUE = {
         "worker_type": "thread",
         "max_delay": 1,
         "initial_delay": 0.1,
-        # Periodic tasks could only be the host's, which its models may have imported.
+        # Periodic tasks could only be the host's, which its models may have imported; what is done
+        # from time to time here (migrations_ui/patrol.py) must not wait behind long tasks.
         "periodic": False,
     },
 }
@@ -50,6 +55,14 @@ def boolean(name: str, default: bool) -> bool:
     if value.strip().lower() in FALSE:
         return False
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false. Set it to 1 or 0.")
+
+
+def seconds(name: str, default: int) -> int:
+    """The variable as a number of seconds, from 1."""
+    value = os.environ.get(name) or str(default)
+    if not value.isdecimal() or int(value) < 1:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number of seconds. Set it from 1.")
+    return int(value)
 
 
 def strings(name: str, default: str = "") -> list[str]:
@@ -90,6 +103,27 @@ def with_driver(config: dict[str, Any], name: str) -> dict[str, Any]:
                 f"imported ({error}). Install Cutover with its extra: pip install '.[mysql]'."
             ) from None
     return config
+
+
+def steps(theirs: Iterable[str | Iterable[str]]) -> list[list[str]]:
+    """CUTOVER_STEPS: what is done after a copy, each a command with its arguments.
+
+    Separated by semicolons or lines; without the variable those of the host's settings, a list of
+    texts or of lists.
+    """
+    text = os.environ.get("CUTOVER_STEPS")
+    entries = theirs if text is None else re.split(r"[;\n]", text)
+    try:
+        found = [
+            shlex.split(entry) if isinstance(entry, str) else [str(word) for word in entry]
+            for entry in entries
+        ]
+    except (ValueError, TypeError) as error:
+        raise ImproperlyConfigured(
+            f"CUTOVER_STEPS can't be read: {error}. Give commands with their arguments, separated "
+            "by semicolons."
+        ) from None
+    return [words for words in found if words]
 
 
 def set_apart(control: dict[str, Any], endpoints: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -133,11 +167,14 @@ def huey(default_file: Path) -> dict[str, Any]:
     """The task queue: SQLite by default, Redis where HUEY_URL says so."""
     url = os.environ.get("HUEY_URL") or f"sqlite:///{default_file}"
     scheme, _, rest = url.partition("://")
+    if scheme in {"redis", "rediss"} and "socket_connect_timeout=" not in url:
+        # Else a page would wait minutes for a server that does not even refuse.
+        url += f"{'&' if '?' in url else '?'}socket_connect_timeout={CONNECT_WITHIN}"
     if scheme in {"redis", "rediss", "unix"}:
-        return QUEUE | {"huey_class": "huey.RedisHuey", "url": url}
+        return QUEUE | {"huey_class": "dashboard.queue.RedisHuey", "url": url}
     if scheme == "sqlite" and (file := rest.removeprefix("/")):
         default_file.parent.mkdir(parents=True, exist_ok=True)
-        return QUEUE | {"huey_class": "huey.SqliteHuey", "filename": file}
+        return QUEUE | {"huey_class": "dashboard.queue.SqliteHuey", "filename": file}
     raise ImproperlyConfigured(
         "HUEY_URL is not a queue that Cutover can use. Use redis://host:6379/0, or leave it out "
         "for a SQLite file."

@@ -10,7 +10,8 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard import environment, host
+from dashboard import environment, host, outside
+from dashboard.demo import project
 from migrations_ui.engine.databases import access
 
 # Named so that they don't meet the host's: its models may read its BASE_DIR.
@@ -19,29 +20,29 @@ CUTOVER_VAR = Path(os.environ.get("CUTOVER_VAR", CUTOVER_DIR / "var"))
 
 # The host project: whose data is moved.  The demo application stands in for it by default.
 
-HOST_APPS = [
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "dashboard.demo",
-]
+HOST_APPS = list(project.INSTALLED_APPS)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
-USE_TZ = True
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = project.USE_TZ
+DEFAULT_AUTO_FIELD = project.DEFAULT_AUTO_FIELD
 AUTH_USER_MODEL = "auth.User"
 STORAGES: dict[str, Any] = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
 _host_database: dict[str, Any] | None = None
+_host_steps: list[Any] = []
 
 if HOST_SETTINGS := os.environ.get("HOST_SETTINGS", ""):
     _host = host.load(HOST_SETTINGS)
     globals().update(host.model_settings(_host))
     HOST_APPS = list(_host.INSTALLED_APPS)
+    _host_steps = list(getattr(_host, "CUTOVER_STEPS", ()))
     _host_database = deepcopy(getattr(_host, "DATABASES", {}).get("default"))
     if not os.environ.get("SOURCE_DATABASE_URL"):
         environment.with_driver(_host_database or {}, "The host's default database")
+
+# What is done after a copy, in processes of their own; seconds that each may take.
+
+CUTOVER_STEPS = environment.steps(_host_steps)
+CUTOVER_STEP_TIMEOUT = environment.seconds("CUTOVER_STEP_TIMEOUT", 3600)
 
 # Three databases.  `source` is opened read-only by the connection itself; the engine opens its own
 # connections from ENDPOINTS, so that a reverse run can exchange the two.
@@ -130,7 +131,16 @@ STORAGES = STORAGES | {
 }
 WHITENOISE_USE_FINDERS = True
 
+CUTOVER_LEASE = environment.seconds("CUTOVER_LEASE", 30)
 HUEY = environment.huey(CUTOVER_VAR / "huey.sqlite3")
+
+# Who is told outside of the pages, and who may read the figures without signing in.
+
+NOTIFY_EMAILS = outside.addresses()
+globals().update(outside.mail_server())
+NOTIFY_WEBHOOK_URL, NOTIFY_WEBHOOK_SECRET = outside.webhook()
+PUBLIC_URL = outside.public_url()
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "cutover_session"

@@ -7,6 +7,8 @@ from typing import Any
 
 from huey.contrib.djhuey.management.commands import run_huey
 
+from migrations_ui import notifications, patrol, workers
+
 
 class Command(run_huey.Command):
     help = "Run the worker: it copies, counts and audits what the pages ask for."
@@ -14,4 +16,5 @@ class Command(run_huey.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Without huey's own discovery: the host's `tasks` modules are not ours to run."""
         import_module("migrations_ui.tasks")
-        super().handle(*args, **(options | {"disable_autoload": True}))
+        with workers.present(), notifications.courier(), patrol.on_patrol():
+            super().handle(*args, **(options | {"disable_autoload": True}))

@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import transaction
+from django.db import connections, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 
 class Command(BaseCommand):
@@ -15,9 +16,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for alias in ("default", "dest"):
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
+            if has_to_migrate(alias):
+                call_command("migrate", database=alias, verbosity=0, interactive=False)
         with transaction.atomic():
             operators()
+
+
+def has_to_migrate(alias: str) -> bool:
+    """Whether a migration is missing.  `migrate` with nothing to do would still write.
+
+    It puts missing content types and permissions back, into tables that a run which was stopped in
+    the middle has wiped and not yet filled; that run could not go on.
+    """
+    executor = MigrationExecutor(connections[alias])
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def operators() -> None:
