@@ -157,6 +157,20 @@ def run_manage(tmp_path: Path) -> RunManage:
     return partial(manage, var)
 
 
+# The worker
+
+
+@pytest.fixture(autouse=True)
+def somebody_would_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a worker were there: tests do by hand what it would do.
+
+    Tests of its absence override this one.
+    """
+    from migrations_ui.workers import Health
+
+    monkeypatch.setattr(Health, "nobody", "")
+
+
 # People
 
 
@@ -172,8 +186,9 @@ def _user(name: str, *, staff: bool, permissions: tuple[str, ...] = ()) -> User:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    """Staff; may look, copy and wipe."""
-    return _user("alice", staff=True, permissions=("view_run", "copy_run", "wipe_destination"))
+    """Staff; may look, copy, wipe and sign off."""
+    permissions = ("view_run", "copy_run", "wipe_destination", "sign_off")
+    return _user("alice", staff=True, permissions=permissions)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Private database servers for the tests, on free ports of the loopback, gone when the tests end.
 
-The machine's own servers are never touched.  Whoever has a server to spare names it in
-TEST_POSTGRES_URL, TEST_MYSQL_URL or TEST_REDIS_URL; the first two must name a database to connect
-to, with an account that may create others whose names start with `cutover_`.
+The machine's own servers are never touched.  TEST_POSTGRES_URL, TEST_MYSQL_URL and TEST_REDIS_URL
+name others; the first two a database whose account may create others that start with `cutover_`.
 """
 
 from __future__ import annotations
@@ -16,10 +15,12 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 import MySQLdb
@@ -27,15 +28,14 @@ import psycopg2
 import psycopg2.extensions
 import redis
 
-# Seconds that a server has for starting; a loaded machine with two cores needs some.
-PATIENCE = 60
+PATIENCE = 60  # seconds that a server has for starting; a loaded machine needs some
 
 
 class MissingProgramError(RuntimeError):
     """A server's program is not installed: an error, never a reason to skip its tests."""
 
 
-class Private:
+class Private(ABC):
     """One server process with its own folder, port and password."""
 
     account = ""  # the system account it runs as when the tests run as root
@@ -82,7 +82,7 @@ class Private:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        if self.process is None:
+        if not self.process:
             return
         self.process.send_signal(self.stop_signal)
         try:
@@ -108,18 +108,20 @@ class Private:
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed:\n{done.stdout}")
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027  # Redis needs no more than the folder
         """Make the data folder."""
 
+    @abstractmethod
     def command(self) -> list[str]:
         """The command that runs the server in the foreground."""
-        raise NotImplementedError
 
+    @abstractmethod
     def url(self) -> str:
-        raise NotImplementedError
+        """How one connects to it."""
 
+    @abstractmethod
     def answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it takes connections by now."""
 
 
 class PrivatePostgres(Private):
@@ -195,6 +197,7 @@ class PrivateMariaDB(Private):
             program("mariadb-install-db", "mariadb-server"),
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",  # in the common one, servers that start clear others' tables
             "--auth-root-authentication-method=normal",
             "--skip-name-resolve",
             "--skip-test-db",
@@ -275,7 +278,7 @@ class Servers:
         self._exit = ExitStack()
         self._urls: dict[str, str] = {}
 
-    def __enter__(self) -> Servers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -154,10 +155,19 @@ def test_ctrl_c_stops_the_demo_without_noise(tmp_path: Path) -> None:
 
 
 def test_every_requirement_is_pinned_to_the_version_that_is_installed() -> None:
-    wanted = distribution("cutover").requires or []
-    names = {Requirement(text).name for text in wanted}
+    wanted = [Requirement(text) for text in distribution("cutover").requires or []]
+    names = {found.name for found in wanted if 'extra == "bench"' not in str(found.marker)}
     assert names
     assert {name: PINS.get(name) for name in names} == {name: version(name) for name in names}
+
+
+def test_the_benchs_rivals_are_pinned() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    rivals = {Requirement(text).name for text in extras["bench"]}
+    assert rivals
+    assert rivals <= set(PINS)
 
 
 def test_the_pins_are_plain_versions() -> None:

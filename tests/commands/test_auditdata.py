@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 from tests.hosts.site import Site
 
@@ -45,10 +47,26 @@ def test_people_see_mismatches_first_and_that_cells_were_not_compared(registry: 
     assert lines[-1].endswith("Cells were not compared.")
 
 
-def test_without_counts_it_is_wrong_usage(registry: Site) -> None:
-    done = registry.manage("auditdata", "registry.Pid", fails=True)
-    assert done.returncode == 2
-    assert "--counts" in done.stderr
+def test_every_cell_is_compared_unless_counts_alone_are_wanted(registry: Site) -> None:
+    registry.manage("copydata", "--all", "--wipe", "dest.sqlite3")
+    done = registry.manage("auditdata", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["status"] == "identical"
+    for table in answer["tables"]:
+        assert table["verdict"] == "identical"
+        assert (table["missing"], table["extra"], table["different"]) == (0, 0, 0)
+
+
+def test_people_see_which_cell_differs(registry: Site) -> None:
+    registry.manage("copydata", "--all", "--wipe", "dest.sqlite3")
+    path = registry.env["DEST_DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE auth_group SET name = 'Other' WHERE id = 2")
+    done = registry.manage("auditdata", "auth", fails=True)
+    assert done.returncode == 1
+    assert "auth.Group: " in done.stdout.splitlines()[0]
+    assert "  key 2, name: " in done.stdout
+    assert " → 'Other'" in done.stdout
 
 
 def test_a_label_that_does_not_exist_is_2(registry: Site) -> None:

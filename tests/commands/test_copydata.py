@@ -51,7 +51,7 @@ def test_all_is_copied_and_the_answer_is_one_json_object(registry: Site, tmp_pat
     assert "sessions.Session" not in labels
     for table in answer["tables"]:
         assert table["source_rows"] == table["copied_rows"] == table["dest_rows"]
-        assert table["verdict"] == "counts-only"
+        assert table["verdict"] == "identical"
     assert pids(tmp_path / NAME) == pids(tmp_path / "source.sqlite3") > 0
 
 
@@ -90,7 +90,11 @@ def test_reverse_exchanges_the_two_and_wants_the_other_name(registry: Site, tmp_
 
 def test_counts_that_no_worker_has_made_are_not_waited_for(registry: Site) -> None:
     registry.manage(
-        "shell", "-v0", "-c", "from migrations_ui import services; services.request_counts()"
+        "shell",
+        "-v0",
+        "-c",
+        "from migrations_ui.models import CountRequest;"
+        "CountRequest.objects.create(labels=['registry.Policy'])",
     )
     registry.manage("copydata", "registry.Policy", "--wipe", NAME)
 
@@ -108,7 +112,7 @@ def test_counts_that_no_worker_has_made_are_not_waited_for(registry: Site) -> No
         pytest.param(["registry.Pid", "--exclude", "registry.Pid"], "no table", id="none left"),
         pytest.param(["--all"], f"Add --wipe {NAME}", id="not confirmed"),
         pytest.param(["--all", "--wipe", "shop"], f"destination is '{NAME}'", id="wrong name"),
-        pytest.param(["--all", "--workers", "3"], "unrecognized arguments", id="unknown option"),
+        pytest.param(["--all", "--threads", "3"], "unrecognized arguments", id="unknown option"),
     ],
 )
 def test_wrong_usage_is_2_and_touches_nothing(
@@ -153,7 +157,7 @@ def test_a_second_run_on_an_active_destination_is_1(registry: Site, tmp_path: Pa
             "UPDATE migrations_ui_run SET status = 'running', heartbeat_at = datetime('now'), "
             "active_dest = json_extract(dest, '$.identity')"
         )
-    done = registry.manage("copydata", "registry.Policy", "--wipe", NAME, fails=True)
+    done = registry.manage("copydata", "auth.Group", "--wipe", NAME, fails=True)
     assert done.returncode == 1
     assert "is active on dest.sqlite3" in done.stderr
 

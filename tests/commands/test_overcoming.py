@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import RunManage
 
-COLUMN = "registry_target.uri"
+COLUMN = "registry.Target.uri"
 
 Command = Callable[..., "CompletedProcess[str]"]
 
@@ -109,6 +109,37 @@ def test_with_a_limit_all_other_rows_arrive_and_it_is_not_green(
     assert found["dest_rows"] == found["copied_rows"] == found["source_rows"] - 3
     assert found["verdict"] == "differs"
     assert "3 rows were refused by the destination and set aside" in message
+
+
+def test_what_leads_to_a_row_that_is_left_out_must_be_left_out_as_well(
+    spoilt: str, command: Command, postgres_url: str
+) -> None:
+    with closing(sqlite3.connect(spoilt.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute(
+            "UPDATE registry_pid SET domain_id = 999 "
+            "WHERE id IN (SELECT pid_id FROM registry_target ORDER BY id DESC LIMIT 1)"
+        )
+    found = json.loads(command("preflight", "--json").stdout)["findings"]
+    seen = {(f["code"], f["label"], f["column"]) for f in found if f["severity"] == "blocker"}
+    assert seen == {
+        ("nul-in-text", "registry.Target", "uri"),
+        ("orphans", "registry.Pid", "domain_id"),
+        ("parent-left-out", "registry.Target", "pid_id"),
+    }
+
+    declared = [
+        f"--transform={COLUMN}=strip-nul",
+        "--transform=registry.Pid.domain_id=skip-orphans",
+    ]
+    status, _, message = copy(command, postgres_url, *declared)
+    assert status == 1
+    assert "registry.Target.pid_id: In" in message
+    assert rows(postgres_url, "SELECT name FROM auth_group") == [("stale",)]
+
+    declared.append("--transform=registry.Target.pid_id=skip-orphans")
+    status, answer, message = copy(command, postgres_url, *declared)
+    assert (status, answer["status"]) == (0, "succeeded"), message
+    assert rows(postgres_url, "SELECT 1 FROM registry_pid WHERE domain_id = 999") == []
 
 
 @pytest.mark.parametrize("option", ["--transform=nonsense", "--transform=a.b=strip-nul"])

@@ -1,8 +1,9 @@
 """The nasty project's own process, which knows nothing of the dashboard.
 
-`python -m tests.conformance.host STEP SOURCE_VENDOR DEST_VENDOR`, with NASTY_DATABASE_URL; prints
-JSON.  The steps: `fill` (migrate, fill and dump), `stale` (migrate, leave some stale rows), `dump`,
-`insert` (new rows, as after the cutover).
+`python -m tests.conformance.host STEP SOURCE_VENDOR DEST_VENDOR`, with NASTY_DATABASE_URL and
+HOST_SETTINGS; prints JSON.  The steps: `fill` (migrate, fill and dump), `stale` (migrate, leave
+some stale rows), `dump`, `insert` (new rows, as after the cutover), `fields` (the fields' classes),
+`compare` (with what loaddata made).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import django
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 
 if TYPE_CHECKING:
     from django.db import models
@@ -33,18 +35,15 @@ SHOWN = 80
 
 
 def fill(pair: Pair) -> dict[str, Dump]:
-    from tests.conformance.nasty import rows
-
     call_command("migrate", verbosity=0)
-    rows.fill(pair)
+    with transaction.atomic():
+        rows().fill(pair)
     return dump(pair)
 
 
 def stale(pair: Pair) -> None:
-    from tests.conformance.nasty import rows
-
     call_command("migrate", verbosity=0)
-    rows.fill_stale()
+    rows().fill_stale()
 
 
 def dump(pair: Pair) -> dict[str, Dump]:
@@ -55,18 +54,41 @@ def dump(pair: Pair) -> dict[str, Dump]:
     }
 
 
-def insert(pair: Pair) -> list[dict[str, Any]]:
-    from tests.conformance.nasty import rows
+def fields(pair: Pair) -> dict[str, list[str]]:
+    """The classes of the fields of each model, as Django made them."""
+    return {
+        model.__name__: sorted(
+            {type(field).__name__ for field in (*model._meta.get_fields(), model._meta.pk)}
+        )
+        for model in apps.get_models(include_auto_created=True)
+    }
 
-    return list(rows.insert_after())
+
+def compare(pair: Pair) -> list[str]:
+    """What differs between this copy and NASTY_OTHER_URL, which loaddata has filled."""
+    from tests.conformance import yardstick
+
+    chosen = (m for m in tables() if m._meta.label not in yardstick.left_out(pair))
+    return sorted({what for m in chosen for what in yardstick.differences("default", "other", m)})
+
+
+def insert(pair: Pair) -> list[dict[str, Any]]:
+    return list(rows().insert_after())
 
 
 STEPS: dict[str, Callable[[Pair], Any]] = {
     "fill": fill,
     "stale": stale,
+    "compare": compare,
     "dump": dump,
+    "fields": fields,
     "insert": insert,
 }
+
+
+def rows() -> Any:
+    """The module that fills the tables of the project whose settings these are."""
+    return import_module(import_module(os.environ["HOST_SETTINGS"]).ROWS)
 
 
 def tables() -> Iterator[type[models.Model]]:
@@ -115,10 +137,15 @@ def show(value: Any) -> str:
     if isinstance(value, float):
         value += 0.0  # SQLite knows no negative zero
     if isinstance(value, dict | list):
-        value = json.dumps(numbers(value), sort_keys=True)
+        value = json.dumps(numbers(value), sort_keys=True, default=other)
     text = f"{type(value).__name__} {value!r}"
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}… {len(text)} {digest}"
+
+
+def other(value: Any) -> str:
+    """What JSON does not know, inside a list."""
+    return repr(bytes(value) if isinstance(value, memoryview) else value)
 
 
 def numbers(value: Any) -> Any:
@@ -133,7 +160,7 @@ def numbers(value: Any) -> Any:
 
 
 def main() -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.conformance.host_settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = os.environ["HOST_SETTINGS"]
     django.setup()
     from tests.conformance.nasty.values import Pair
 

@@ -19,6 +19,8 @@ INSTALLED_APPS = [
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("NASTY_DATABASE_URL", "sqlite:///:memory:"))
 }
+if "NASTY_OTHER_URL" in os.environ:  # a second copy, to be compared with
+    DATABASES["other"] = dj_database_url.parse(os.environ["NASTY_OTHER_URL"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "America/St_Johns"  # neither UTC nor a whole number of hours away from it
@@ -26,3 +28,6 @@ SILENCED_SYSTEM_CHECKS = ["fields.E210"]  # ImageField's column is text; nobody 
 
 # A swappable model of the app's, replaced by another one: the original has no table.
 NASTY_CARD_MODEL = "nasty.LoyaltyCard"
+
+# Which module fills the project's tables.
+ROWS = "tests.conformance.nasty.rows"

@@ -12,6 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard import environment
+from dashboard.queue import RedisHuey
 from tests.conftest import RunManage
 
 SECRET = "s3kr1t"
@@ -226,10 +227,10 @@ def test_the_queue_is_never_immediate_whatever_debug_says(
 @pytest.mark.parametrize(
     ("url", "class_"),
     [
-        ("redis://127.0.0.1:6379/0", "huey.RedisHuey"),
-        ("rediss://127.0.0.1:6379/0", "huey.RedisHuey"),
-        ("sqlite:////tmp/queue.sqlite3", "huey.SqliteHuey"),
-        ("", "huey.SqliteHuey"),
+        ("redis://127.0.0.1:6379/0", "dashboard.queue.RedisHuey"),
+        ("rediss://127.0.0.1:6379/0", "dashboard.queue.RedisHuey"),
+        ("sqlite:////tmp/queue.sqlite3", "dashboard.queue.SqliteHuey"),
+        ("", "dashboard.queue.SqliteHuey"),
     ],
 )
 def test_the_queue_is_what_its_url_says(
@@ -237,6 +238,18 @@ def test_the_queue_is_what_its_url_says(
 ) -> None:
     monkeypatch.setenv("HUEY_URL", url)
     assert environment.huey(tmp_path / "huey.sqlite3")["huey_class"] == class_
+
+
+@pytest.mark.parametrize("asked", ["", "?db=1", "?socket_connect_timeout=1.5"])
+def test_a_redis_server_that_does_not_answer_is_not_waited_for(
+    asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUEY_URL", f"redis://127.0.0.1:6379/0{asked}")
+    found = environment.huey(tmp_path / "huey.sqlite3")
+    storage = RedisHuey(url=found["url"]).storage
+    options = storage.pool.connection_kwargs
+    assert options["socket_connect_timeout"] == (1.5 if "timeout" in asked else 5)
+    assert options.get("socket_timeout") is None  # the worker waits for tasks
 
 
 @pytest.mark.parametrize("url", [f"amqp://user:{SECRET}@host", "sqlite://", SECRET])

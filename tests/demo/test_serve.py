@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -119,6 +121,22 @@ def test_it_serves_until_it_is_asked_to_stop_and_starts_again_on_the_same_data(
     assert "The demo has stopped." in again.said()
     after = (folder / "source.sqlite3").stat()
     assert (after.st_ino, after.st_mtime_ns) == (source.st_ino, source.st_mtime_ns)
+
+
+def test_a_restart_writes_nothing_into_a_destination_that_a_run_has_wiped(
+    start: Start, folder: Path
+) -> None:
+    start().until("Ctrl-C stops it").stop()
+    dest = folder / "dest.sqlite3"
+    with closing(sqlite3.connect(dest)) as wiped, wiped:
+        wiped.execute("DELETE FROM auth_permission")
+        wiped.execute("DELETE FROM django_content_type")
+
+    start().until("Ctrl-C stops it").stop()
+
+    with closing(sqlite3.connect(dest)) as after:
+        assert after.execute("SELECT count(*) FROM django_content_type").fetchone() == (0,)
+        assert after.execute("SELECT count(*) FROM auth_permission").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -11,7 +11,7 @@ from tests.e2e.conftest import Demo, OpenBrowser
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PAGES = ("/", "/preflight/", "/tables/", "/runs/", "/audits/", "/admin/")
+PAGES = ("/", "/preflight/", "/tables/", "/runs/", "/audits/", "/sign-offs/", "/freeze/", "/admin/")
 
 # Elements whose own background is lighter, or whose own text is darker, than fits a dark page.
 OUT_OF_PLACE = """() => {

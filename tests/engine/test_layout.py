@@ -6,7 +6,8 @@ import pytest
 from django.db import models
 from django.db.backends.utils import truncate_name
 
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.findings import Severity
@@ -126,7 +127,7 @@ def test_a_type_of_one_vendors_own_crosses_to_the_same_vendor_only(open_pair: Op
     layout, findings = layout_of(source, dest, "t")
     assert findings == []
     assert [column.kind for column in layout.columns] == [Kind.INTEGER, Kind.NATIVE, Kind.NATIVE]
-    copy_table(source, dest, layout, lambda rows: None)
+    copy_chunk(source, dest, Chunk(layout), lambda rows: None)
     cells = "SELECT id, tags::text, period::text FROM t ORDER BY id"
     assert dest.query(cells) == source.query(cells)
 
@@ -213,13 +214,13 @@ def test_trailing_spaces_that_do_not_fit_are_refused(other: str, open_pair: Open
     layout, findings = layout_of(source, dest, "t")
     assert findings == []
     dest.prepare_load()
-    copy_table(source, dest, layout, lambda rows: None)
+    copy_chunk(source, dest, Chunk(layout), lambda rows: None)
     assert dest.query("SELECT * FROM t ORDER BY id") == rows
 
     run(source, "INSERT INTO t VALUES (4, 'abcde ', 'x')")
     run(dest, "DELETE FROM t")
     with pytest.raises(RowRefused, match=r"column v, key 4") as refused:
-        copy_table(source, dest, layout, lambda rows: None)
+        copy_chunk(source, dest, Chunk(layout), lambda rows: None)
     assert refused.value.line == 4
     assert dest.count("t") == 0
 

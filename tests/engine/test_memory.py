@@ -19,14 +19,15 @@ from django.conf import settings
 settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"])
 import django
 django.setup()
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from tests.engine.conftest import config_of, plain_layout
 from migrations_ui.engine import databases
 
 source = databases.connect(config_of(sys.argv[1]), read_only=True)
 dest = databases.connect(config_of(sys.argv[2]), read_only=False)
 dest.prepare_load()
-rows = copy_table(source, dest, plain_layout(source, dest, "t"), lambda rows: None)
+rows = copy_chunk(source, dest, Chunk(plain_layout(source, dest, "t")), lambda rows: None)
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 MEGABYTE = 2**20

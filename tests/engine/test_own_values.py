@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import models
 
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import RowRefused
 from tests.engine.conftest import VENDORS, OpenPair, layout_of, named, run
@@ -77,11 +78,11 @@ def test_a_value_is_kept_by_its_own_vendor_and_refused_by_others(
     assert findings == []
     other.prepare_load()
     if dest == source or (source, column, value, dest) in ALLOWED_ELSEWHERE:
-        copy_table(one, other, layout, lambda rows: None)
+        copy_chunk(one, other, Chunk(layout), lambda rows: None)
         assert text(other)[0][0].startswith(text(one)[0][0])
     else:
         with pytest.raises(RowRefused, match="column v"):
-            copy_table(one, other, layout, lambda rows: None)
+            copy_chunk(one, other, Chunk(layout), lambda rows: None)
         assert other.count("t") == 0
 
 
@@ -95,9 +96,9 @@ def test_infinite_floats_arrive_where_there_are_any(dest: str, open_pair: OpenPa
     other.prepare_load()
     if dest == "mysql":
         with pytest.raises(RowRefused):
-            copy_table(one, other, layout, lambda rows: None)
+            copy_chunk(one, other, Chunk(layout), lambda rows: None)
     else:
-        copy_table(one, other, layout, lambda rows: None)
+        copy_chunk(one, other, Chunk(layout), lambda rows: None)
         found = other.query("SELECT v FROM t ORDER BY id")
         assert found == [(float("inf"),), (float("-inf"),)]
 
@@ -111,11 +112,11 @@ def test_nul_in_text_is_refused_by_postgresql_only(dest: str, open_pair: OpenPai
     layout, _ = layout_of(one, other, "t")
     other.prepare_load()
     if dest == "mysql":
-        copy_table(one, other, layout, lambda rows: None)
+        copy_chunk(one, other, Chunk(layout), lambda rows: None)
         assert other.query("SELECT v FROM t") == [("a\0b",)]
     else:
         with pytest.raises(RowRefused, match="0x00"):
-            copy_table(one, other, layout, lambda rows: None)
+            copy_chunk(one, other, Chunk(layout), lambda rows: None)
 
 
 @pytest.mark.parametrize("dest", ["postgresql", "mysql"])
@@ -130,11 +131,11 @@ def test_a_decimal_that_sqlite_holds_without_a_scale_is_not_rounded(
     layout, findings = layout_of(one, other, "t")
     assert findings == []
     other.prepare_load()
-    copy_table(one, other, layout, lambda rows: None)
+    copy_chunk(one, other, Chunk(layout), lambda rows: None)
     assert text(other) == [("7.00",), ("1.50",), ("-0.10",)]
 
     run(one, "INSERT INTO t VALUES (4, 1.505)")
     run(other, "DELETE FROM t")
     with pytest.raises(RowRefused, match=r"column v.*1\.505 has more than 2 digits"):
-        copy_table(one, other, layout, lambda rows: None)
+        copy_chunk(one, other, Chunk(layout), lambda rows: None)
     assert other.count("t") == 0

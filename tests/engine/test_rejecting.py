@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.rejecting import Rejects, Search, load_batch
+from migrations_ui.engine.kinds import Kind
+from migrations_ui.engine.rejecting import Allowance, Rejects, Search, load_batch
 
 
 class Recording:
@@ -41,15 +44,19 @@ class FakeLayout:
     label = "shop.Thing"
     dest_name = "thing"
     dest_columns: tuple[()] = ()
-    columns: tuple[()] = ()
+    columns = (SimpleNamespace(kind=Kind.INTEGER, source=None, dest=SimpleNamespace(name="id")),)
     key_positions = (0,)
     signature = ("id integer",)
+
+    @staticmethod
+    def for_dest(rows: bytes) -> bytes:
+        return rows
 
 
 def load(
     refused: set[int], size: int, *, tells: bool, limit: int = 100
 ) -> tuple[Recording, Rejects]:
-    dest, rejects = Recording(refused, tells=tells), Rejects(limit)
+    dest, rejects = Recording(refused, tells=tells), Rejects(Allowance(limit))
     batch = b"".join(b"%d\n" % number for number in range(size))
     written = load_batch(dest, FakeLayout, batch, rejects)  # type: ignore[arg-type]
     assert written == size - len(refused)
@@ -86,7 +93,7 @@ def test_a_server_that_names_a_wrong_line_misleads_only_for_a_moment() -> None:
             except RowRefused as error:
                 raise RowRefused(error.message, line=3) from error
 
-    dest, rejects = Lying({7, 50}, tells=True), Rejects(5)
+    dest, rejects = Lying({7, 50}, tells=True), Rejects(Allowance(5))
     lines = [b"%d\n" % number for number in range(100)]
     assert Search(dest, FakeLayout, lines, rejects).run(RowRefused("no")) == 98  # type: ignore[arg-type]
     assert [int(found.row) for found in rejects.found] == [7, 50]

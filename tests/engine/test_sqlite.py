@@ -8,10 +8,13 @@ import pytest
 from django.db import connections, models
 from django.utils.dateparse import parse_datetime
 
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine import rejecting
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, RowRefused, ServerError
 from migrations_ui.engine.kinds import Kind
+from migrations_ui.engine.rejecting import Allowance, Rejects
 from tests.engine.conftest import (
     OpenDatabase,
     OpenPair,
@@ -132,15 +135,15 @@ def test_a_datetime_is_found_by_its_value_through_django(
         ("datetime", "2020-01-01T00:00:00Z", "2020-01-01 00:00:00.000000"),
         ("datetime", "2020-01-01 02:00:00+02:00", "2020-01-01 00:00:00.000000"),
         ("datetime", "2020-01-01 00:00", "2020-01-01 00:00:00.000000"),
-        ("datetime", "2020-13-01 00:00", "2020-13-01 00:00"),
-        ("datetime", "never\t", "never\\t"),
+        ("datetime", "2020-13-01 00:00", "2020-13-01 00:00\\!"),
+        ("datetime", "never\t", "never\\t\\!"),
         ("time", "12:30", "12:30:00.000000"),
         ("time", "12:30:00.5", "12:30:00.500000"),
-        ("time", "noon", "noon"),
-        ("integer", "twelve", "twelve"),
+        ("time", "noon", "noon\\!"),
+        ("integer", "twelve", "twelve\\!"),
         ("integer", "12", "12"),
-        ("bool", "true", "true"),
-        ("date", "2020-1-1", "2020-1-1"),
+        ("bool", "true", "true\\!"),
+        ("date", "2020-1-1", "2020-01-01"),
         ("real", 0.1, "0.1"),
         ("real", 2**53, "9007199254740992.0"),
         ("real", 1e300, "1e+300"),
@@ -175,7 +178,7 @@ def test_text_in_an_integer_column_is_refused_by_the_destination(
     insert(one, "t", [(1, 7), (2, text)])
     other.prepare_load()
     with pytest.raises(RowRefused, match="column v, key 2"):
-        copy_table(one, other, plain_layout(one, other, "t"), lambda rows: None)
+        copy_chunk(one, other, Chunk(plain_layout(one, other, "t")), lambda rows: None)
     assert other.count("t") == 0
 
 
@@ -195,9 +198,46 @@ def test_a_float_where_none_belongs_is_refused_with_its_place(
     for database in (one, other):
         run(database, f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, v {column})")
     insert(one, "t", [(1, 7), (2, value)])
-    with pytest.raises(RowRefused, match=rf"table t, column v.*{why}"):
-        copy_table(one, other, plain_layout(one, other, "t"), lambda rows: None)
+    other.prepare_load()
+    place = r"table t\), column v, key 2, value [0-9.e+]+: "
+    with pytest.raises(RowRefused, match=f"{place}.*{why}"):
+        copy_chunk(one, other, Chunk(plain_layout(one, other, "t")), lambda rows: None)
     assert other.count("t") == 0
+    rejects = Rejects(Allowance(1))
+    written = copy_chunk(
+        one, other, Chunk(plain_layout(one, other, "t")), lambda rows: None, rejects
+    )
+    assert (written, other.count("t")) == (1, 1)
+    (refused,) = rejects.found
+    assert (refused.key, refused.column) == ("2", "v")
+
+
+def test_a_decimal_that_was_too_fine_fits_once_the_column_is_wider(open_pair: OpenPair) -> None:
+    one, other = open_pair("sqlite", "postgresql")
+    for database in (one, other):
+        run(database, "CREATE TABLE t (id integer NOT NULL PRIMARY KEY, v numeric(10, 2))")
+    insert(one, "t", [(1, 0.125), (2, 0.25)])
+    rejects = Rejects(Allowance(1))
+    copy_chunk(one, other, Chunk(plain_layout(one, other, "t")), lambda rows: None, rejects)
+    (refused,) = rejects.found
+    layout = plain_layout(one, other, "t")
+    with pytest.raises(RowRefused, match="more than 2 digits"):
+        rejecting.load(other, layout, refused.row)
+    run(other, "ALTER TABLE t ALTER v TYPE numeric(10, 3)")
+    with other.transaction():
+        rejecting.load(other, plain_layout(one, other, "t"), refused.row)
+    assert other.query("SELECT id, v::text FROM t ORDER BY id") == [(1, "0.125"), (2, "0.250")]
+
+
+def test_a_text_like_the_mark_of_an_odd_number_stays_as_it_is(open_pair: OpenPair) -> None:
+    one, other = open_pair("sqlite", "postgresql")
+    columns = "id integer NOT NULL PRIMARY KEY, v numeric(10, 2), w text"
+    for database in (one, other):
+        run(database, f"CREATE TABLE t ({columns})")
+    texts = ["\\!", "a\\\\!", "!", "\\\\"]
+    insert(one, "t", [(number, 1.5, text) for number, text in enumerate(texts)])
+    copy_chunk(one, other, Chunk(plain_layout(one, other, "t")), lambda rows: None)
+    assert [text for (text,) in other.query("SELECT w FROM t ORDER BY id")] == texts
 
 
 def test_a_boolean_that_is_none_is_refused_by_postgresql(open_pair: OpenPair) -> None:
@@ -207,7 +247,7 @@ def test_a_boolean_that_is_none_is_refused_by_postgresql(open_pair: OpenPair) ->
     layout, findings = layout_of(one, other, "t", [named(models.BooleanField, "v")])
     assert findings == []
     with pytest.raises(RowRefused, match="column v, key 1, value 2"):
-        copy_table(one, other, layout, lambda rows: None)
+        copy_chunk(one, other, Chunk(layout), lambda rows: None)
 
 
 def test_bytes_that_are_no_text_are_refused(sqlite: Database) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.errors import Cancelled, EngineError, RowRefused
 from migrations_ui.engine.layout import Layout, layouts
-from migrations_ui.engine.rejecting import Rejects
-from migrations_ui.engine.transfer import Orphans, transfer
-from tests.engine.conftest import VENDORS, OpenPair, Witness, run, table_of
+from migrations_ui.engine.transfer import Orphans
+from tests.engine.conftest import VENDORS, OpenPair, Witness, run, table_of, transfer
 
 vendors = pytest.mark.parametrize("vendor", VENDORS)
 
@@ -111,12 +111,12 @@ def test_after_a_success_every_row_and_every_foreign_key_is_there(
     assert len(before) == 4
     witness = Witness()
 
-    transfer(chosen(source, dest), source, dest, witness, Rejects())
+    transfer(chosen(source, dest), source, dest, witness)
 
     assert rows(dest) == rows(source)
     assert constraints(dest) == before
     assert len(witness.of("restored")) == 4
-    assert witness.of("phase") == ["wipe", "load", "constraints", "sequences"]
+    assert witness.of("phase") == ["wipe", "load", "indexes", "constraints", "sequences"]
 
 
 def test_foreign_keys_are_noted_down_before_the_first_is_dropped(open_pair: OpenPair) -> None:
@@ -127,14 +127,14 @@ def test_foreign_keys_are_noted_down_before_the_first_is_dropped(open_pair: Open
     before, whole = constraints(dest), rows(dest)
 
     class Journal(Witness):
-        def dropping(self, keys: Any) -> None:
-            super().dropping(keys)
+        def dropping(self, keys: Any, indexes: Any) -> None:
+            super().dropping(keys, indexes)
             assert constraints(dest) == before
             raise RuntimeError("the journal can't be written")
 
     witness = Journal()
     with pytest.raises(RuntimeError, match="journal"):
-        transfer(chosen(source, dest), source, dest, witness, Rejects())
+        transfer(chosen(source, dest), source, dest, witness)
     (noted,) = witness.of("dropping")
     assert {key.name for key in noted} == set(KEYS)
     assert all(key.definition.startswith("FOREIGN KEY") for key in noted)
@@ -144,7 +144,7 @@ def test_foreign_keys_are_noted_down_before_the_first_is_dropped(open_pair: Open
 class Stops(Witness):
     """Asks to stop as soon as rows are loaded."""
 
-    def table_progress(self, layout: Layout, rows: int) -> None:
+    def progress(self, chunk: Chunk, rows: int) -> None:
         raise Cancelled("alice asked to stop")
 
 
@@ -159,7 +159,7 @@ def test_after_a_cancel_the_foreign_keys_are_back_and_no_row_is_half(
     before = constraints(dest)
     witness = Stops()
     with pytest.raises(Cancelled):
-        transfer(chosen(source, dest), source, dest, witness, Rejects())
+        transfer(chosen(source, dest), source, dest, witness)
     assert constraints(dest) == before
     assert all(found == [] for found in rows(dest).values())
     assert witness.of("failed") == ["shop.author"]
@@ -178,7 +178,7 @@ def test_after_a_refused_row_the_foreign_keys_are_back(vendor: str, open_pair: O
     found, _ = layouts([*(table_of(t) for t in TABLES), table_of("word")], source, dest)
     witness = Witness()
     with pytest.raises(RowRefused, match="table word"):
-        transfer(found, source, dest, witness, Rejects())
+        transfer(found, source, dest, witness)
     assert constraints(dest) == before
     assert [label for label, _ in witness.of("finished")] == [f"shop.{name}" for name in TABLES]
     assert witness.of("failed") == ["shop.word"]
@@ -192,7 +192,7 @@ def test_rows_that_lead_nowhere_are_named(vendor: str, open_pair: OpenPair) -> N
     fill(source, orphans=True)
     create(dest)
     with pytest.raises(Orphans) as said:
-        transfer(chosen(source, dest), source, dest, Witness(), Rejects())
+        transfer(chosen(source, dest), source, dest, Witness())
     assert "2 rows of shelf lead nowhere: parent_id has no match in shelf.id" in str(said.value)
     assert "77; 88" in str(said.value)
     assert rows(dest)["shelf"] == rows(source)["shelf"]
@@ -207,7 +207,7 @@ def test_rows_outside_the_selection_that_lead_nowhere_now_are_named(
         create(database)
     fill(dest)
     with pytest.raises(Orphans, match=r"1 rows? of loan lead.* nowhere: book_id"):
-        transfer(chosen(source, dest), source, dest, Witness(), Rejects())
+        transfer(chosen(source, dest), source, dest, Witness())
 
 
 def test_a_foreign_key_that_could_not_be_validated_is_validated_next_time(
@@ -219,12 +219,12 @@ def test_a_foreign_key_that_could_not_be_validated_is_validated_next_time(
     create(dest)
     whole = constraints(dest)
     with pytest.raises(Orphans):
-        transfer(chosen(source, dest), source, dest, Witness(), Rejects())
+        transfer(chosen(source, dest), source, dest, Witness())
     (shelf,) = [c for c in constraints(dest) if c[0] == "shelf_parent"]
     assert shelf[1:] == ("FOREIGN KEY (parent_id) REFERENCES shelf(id) NOT VALID", "false")
 
     run(source, "DELETE FROM shelf WHERE id > 2")
-    transfer(chosen(source, dest), source, dest, Witness(), Rejects())
+    transfer(chosen(source, dest), source, dest, Witness())
     assert constraints(dest) == whole
 
 
@@ -289,12 +289,13 @@ def test_a_destination_that_goes_away_leaves_the_journal_with_the_keys(
     before = constraints(dest)
 
     class Crash(Witness):
-        def table_started(self, layout: Layout) -> None:
+        def claim(self) -> Chunk | None:
             dest.close()
+            return super().claim()
 
     witness = Crash()
     with pytest.raises(EngineError):
-        transfer(chosen(source, dest), source, dest, witness, Rejects())
+        transfer(chosen(source, dest), source, dest, witness)
     dest.connection = dest.connect()
     assert constraints(dest) == set()
     (noted,) = witness.of("dropping")

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from django.db import models
@@ -61,17 +61,46 @@ TYPES: dict[str, tuple[type[models.Field], dict[str, str]]] = {
     ),
 }
 FIELDS = [named(kind, name) for name, (kind, _) in TYPES.items()]
+# What there is besides: for tests that want every kind in each of its sizes.
+MORE_TYPES = TYPES | {
+    "tiny": (
+        models.SmallIntegerField,
+        dict.fromkeys(("postgresql", "mysql", "sqlite"), "smallint"),
+    ),
+    "positive": (
+        models.PositiveBigIntegerField,
+        {"postgresql": "bigint", "mysql": "bigint unsigned", "sqlite": "bigint unsigned"},
+    ),
+    "wide": (
+        models.DecimalField,
+        {"postgresql": "numeric(38, 18)", "mysql": "numeric(38, 18)", "sqlite": "decimal"},
+    ),
+    "native": (
+        models.UUIDField,
+        {"postgresql": "uuid", "mysql": "uuid", "sqlite": "char(32)"},
+    ),
+    "ip": (
+        models.GenericIPAddressField,
+        {"postgresql": "inet", "mysql": "char(39)", "sqlite": "char(39)"},
+    ),
+    "code": (models.CharField, dict.fromkeys(("postgresql", "mysql", "sqlite"), "varchar(3)")),
+}
+MORE_FIELDS = [named(kind, name) for name, (kind, _) in MORE_TYPES.items()]
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
+WIDE = Context(prec=65)
 
 Row = Mapping[str, Any]
 
 
-def create(database: Database, name: str) -> None:
+Types = Mapping[str, tuple[type[models.Field], dict[str, str]]]
+
+
+def create(database: Database, name: str, kinds: Types = TYPES) -> None:
     """Make the table; every column but the key takes NULL."""
     columns = ", ".join(
         f"{database.quote(column)} {types[database.vendor]}"
-        for column, (_, types) in TYPES.items()
+        for column, (_, types) in kinds.items()
         if column != "id"
     )
     key = TYPES["id"][1][database.vendor]
@@ -82,7 +111,7 @@ def create(database: Database, name: str) -> None:
 
 def stored(vendor: str, value: Any) -> Any:
     """A value as Django would hand it to the vendor's driver."""
-    if isinstance(value, dict):
+    if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     if vendor == "postgresql":
         return str(value) if isinstance(value, uuid.UUID) else value
@@ -129,9 +158,12 @@ def clock(cell: Any) -> time:
 SEEN: dict[str, Callable[[Any], Any]] = {
     "id": whole,
     "small": whole,
+    "tiny": whole,
+    "positive": whole,
     "big": whole,
     "yes": {False: False, True: True}.__getitem__,
     "price": lambda cell: Decimal(str(cell)).quantize(Decimal("0.0001")),
+    "wide": lambda cell: WIDE.quantize(Decimal(str(cell)), Decimal(1).scaleb(-18)),
     "real": float,
     "bin": bytes,
     "day": lambda cell: date.fromisoformat(cell) if isinstance(cell, str) else cell,
@@ -139,14 +171,15 @@ SEEN: dict[str, Callable[[Any], Any]] = {
     "moment": moment,
     "lapse": lambda cell: timedelta(microseconds=cell) if isinstance(cell, int) else cell,
     "mark": lambda cell: uuid.UUID(str(cell)),
+    "native": lambda cell: uuid.UUID(str(cell)),
     "doc": lambda cell: json.loads(cell) if isinstance(cell, str) else cell,
 }
 
 
-def rows_of(database: Database, name: str) -> list[dict[str, Any]]:
+def rows_of(database: Database, name: str, kinds: Types = TYPES) -> list[dict[str, Any]]:
     """All rows of the table, in the order of the key."""
-    columns = database.quoted(TYPES)
+    columns = database.quoted(kinds)
     return [
-        {column: seen(column, cell) for column, cell in zip(TYPES, row, strict=True)}
+        {column: seen(column, cell) for column, cell in zip(kinds, row, strict=True)}
         for row in database.query(f"SELECT {columns} FROM {database.quote(name)} ORDER BY id")
     ]

@@ -26,6 +26,8 @@ class Case:
     as_sql: bool = False
     # The destination takes these, but Django would not read there what it read before.
     misread: Sequence[Any] = ()
+    # They arrive as they are, so the operator is merely told.
+    warns: bool = False
 
     def __str__(self) -> str:
         return f"{self.code}: {self.source} {self.types[0]} to {self.dest} {self.types[1]}"

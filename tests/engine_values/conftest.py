@@ -16,7 +16,8 @@ from django.db import models
 from django.utils.dateparse import parse_date
 
 from migrations_ui.engine import databases, values
-from migrations_ui.engine.copying import copy_table
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database, TypedColumn
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding
@@ -111,7 +112,7 @@ class Sides:
         (layout,) = self.layouts(name, **kinds)
         self.dest.prepare_load()
         try:
-            copy_table(self.source, self.dest, layout, lambda rows: None)
+            copy_chunk(self.source, self.dest, Chunk(layout), lambda rows: None)
         except EngineError:
             return False
         return rows_of(self.source, name, layout.source_columns) == rows_of(

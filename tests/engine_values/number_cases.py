@@ -6,6 +6,7 @@ from django.db import models
 
 from tests.engine_values.cases import MY, PG, SQ, Case
 
+BOOLEAN = models.BooleanField
 INF, NAN = float("inf"), float("nan")
 ZERO_DATES = ["0000-00-00", "2020-00-10", "2020-10-00"]
 DATES = ["0001-01-01", "1582-10-10", "2020-02-29", "2020-12-31", "9999-12-31", None]
@@ -33,19 +34,29 @@ NUMBER_CASES = [
     Case("integer-out-of-range", SQ, SQ, ("integer", "integer CHECK (v >= 0)"), [0], [-1]),
     Case("integer-out-of-range", MY, MY, ("bit(9)", "tinyint unsigned"), [255], [256]),
     Case("integer-out-of-range", PG, PG, ("bigint", "integer"), [-(2**31)], [2**31]),
-    Case("not-an-integer", SQ, PG, ("integer", "integer"), [1, 2.0, None], [1.5, 1e300]),
-    Case("not-an-integer", SQ, MY, ("integer", "integer"), [1, 2.0, None], [1.5, 1e300]),
-    Case("not-an-integer", SQ, SQ, ("integer", "integer"), [1, "abc"], [1.5]),
+    Case("not-an-integer", SQ, PG, ("integer", "integer"), [1, 2.0, None], [1.5]),
+    Case("not-an-integer", SQ, MY, ("integer", "integer"), [1, 2.0, None], [1.5]),
+    Case("not-an-integer", SQ, SQ, ("integer", "integer"), [1], [1.5]),
+    Case("not-an-integer", SQ, PG, ("bool", "boolean"), [0, 1, 1.0], [0.5], BOOLEAN),
+    Case("not-an-integer", SQ, MY, ("bool", "bool"), [0, 1, 1.0], [0.5], BOOLEAN),
+    *(
+        Case("integer-out-of-range", SQ, dest, ("bigint", "bigint"), [2**63 - 1], [1e19, -1e300])
+        for dest in (PG, MY, SQ)
+    ),
+    Case("text-among-numbers", SQ, SQ, ("integer", "integer"), [1], [], None, False, ["abc"], True),
+    Case(
+        "text-among-numbers", SQ, SQ, ("decimal", "decimal"), [1.5], [], None, False, ["1,5"], True
+    ),
     Case("not-a-number", SQ, PG, ("integer", "integer"), ["7", " 8 "], ["", "abc", "1_000"]),
     Case("not-a-number", SQ, MY, ("integer", "integer"), ["7"], ["", "abc", "7 apples"]),
     Case("not-a-number", SQ, PG, ("decimal", "numeric(9, 2)"), ["7.5"], ["", "7,50"]),
     Case("not-a-number", SQ, MY, ("decimal", "numeric(9, 2)"), ["7.5"], ["", "7,50"]),
     Case("not-a-number", SQ, MY, ("real", "double"), ["7.5", "1e3"], ["", "seven"]),
     Case("not-a-number", SQ, SQ, ("real", "real"), ["7.5"], ["", "seven"]),
-    Case("boolean-not-0-1", MY, PG, ("tinyint", "boolean"), [0, 1], [2, -1], models.BooleanField),
-    Case("boolean-not-0-1", SQ, PG, ("bool", "boolean"), [0, 1, None], [2], models.BooleanField),
-    Case("not-a-number", SQ, PG, ("bool", "boolean"), [0, 1], ["maybe"], models.BooleanField),
-    Case("not-a-number", SQ, MY, ("bool", "bool"), [0, 1], ["true"], models.BooleanField),
+    Case("boolean-not-0-1", MY, PG, ("tinyint", "boolean"), [0, 1], [2, -1], BOOLEAN),
+    Case("boolean-not-0-1", SQ, PG, ("bool", "boolean"), [0, 1, None], [2], BOOLEAN),
+    Case("not-a-number", SQ, PG, ("bool", "boolean"), [0, 1], ["maybe"], BOOLEAN),
+    Case("not-a-number", SQ, MY, ("bool", "bool"), [0, 1], ["true"], BOOLEAN),
     # Decimals and floats
     Case("decimal-too-big", PG, MY, ("numeric", "numeric(5, 2)"), ["999.99"], ["1000", "-1000"]),
     Case("decimal-too-big", MY, PG, ("numeric(9, 2)", "numeric(5, 2)"), ["-999.99"], ["1000"]),
@@ -82,6 +93,22 @@ NUMBER_CASES = [
     Case("float-too-fine", MY, MY, ("double", "float"), [0.5, 2.0**40, 0.0], [0.1, 16777217.0]),
     # Dates and times
     Case("zero-date", MY, PG, ("date", "date"), DATES, ZERO_DATES),
+    Case("zero-date", SQ, PG, ("date", "date"), DATES, ZERO_DATES),
+    Case("zero-date", SQ, SQ, ("date", "date"), DATES, ZERO_DATES),
+    Case("zero-date-kept", SQ, MY, ("date", "date"), DATES, [], None, False, ZERO_DATES, True),
+    Case(
+        "zero-date-kept",
+        SQ,
+        MY,
+        ("datetime", "datetime(6)"),
+        DATES,
+        [],
+        None,
+        False,
+        [f"{date} 00:00:00" for date in ZERO_DATES],
+        True,
+    ),
+    Case("zero-date", SQ, PG, ("datetime", "timestamptz"), DATES, ZERO_DATES),
     Case("zero-date", MY, SQ, ("date", "date"), DATES, ZERO_DATES),
     Case("zero-date", MY, PG, ("datetime(6)", "timestamptz"), DATES, ZERO_DATES),
     Case("zero-date", MY, SQ, ("datetime(6)", "datetime"), DATES, ZERO_DATES),
@@ -113,7 +140,7 @@ NUMBER_CASES = [
         ("date", "date"),
         DATES,
         [*ODD_DATES, 5, 1.5],
-        misread=["0000-01-01", "0000-00-00"],
+        misread=["0000-01-01"],
     ),
     Case("invalid-date", SQ, SQ, ("date", "date"), DATES, ["2020-02-30", "today", ""]),
     Case("invalid-datetime", SQ, PG, ("datetime", "timestamptz"), MOMENTS, ODD_DATETIMES),

@@ -169,8 +169,7 @@ def test_a_finding_says_what_will_happen_and_what_to_do(sides: MakeSides) -> Non
         sample_keys=("1",),
         message="In 1 row, values of v have a NUL character in them, which PostgreSQL's texts "
         "can't hold. The destination would refuse the first of them and the run would stop.",
-        remedy="Remove the character in the source. Or let the copy do it: "
-        f"`--transform {name}.v=strip-nul` or `--transform {name}.v=replace-nul`.",
+        remedy="Remove the character in the source.",
         refused=True,
         transforms=("strip-nul", "replace-nul"),
     )

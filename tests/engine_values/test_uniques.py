@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.findings import Severity
 from tests.engine_values.conftest import MakeSides, Sides
 
 PG, MY, SQ = "postgresql", "mysql", "sqlite"
@@ -152,3 +153,42 @@ def test_a_destination_that_gives_no_temporary_table_is_a_warning(sides: MakeSid
         (found,) = between.check(name)
     assert (found.code, found.severity, found.table) == ("values-not-checked", "warning", name)
     assert "Access denied" in found.message
+
+
+NOT_LOOKED_AT = [
+    (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE NOCASE)", "the collation NOCASE"),
+    (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (v) WHERE id > 1", "a condition"),
+    (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (lower(v))", "an expression"),
+    (PG, 'CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE "folding")', "the collation folding"),
+    (PG, "CREATE UNIQUE INDEX {0}_u ON {0} (v) WHERE id > 1", "a condition"),
+    (PG, "CREATE UNIQUE INDEX {0}_u ON {0} (lower(v))", "an expression"),
+    (MY, "CREATE UNIQUE INDEX {0}_u ON {0} (v(5))", "the first 5 characters"),
+]
+
+
+@pytest.mark.parametrize(("dest", "statement", "by"), NOT_LOOKED_AT)
+def test_a_unique_index_that_is_not_looked_at_is_told(
+    dest: str, statement: str, by: str, sides: MakeSides
+) -> None:
+    between = sides(MY if dest == SQ else SQ, dest)
+    name = between.create("id integer NOT NULL PRIMARY KEY, v varchar(99)")
+    between.fill(name, [(1, "a"), (2, "b")])
+    if "folding" in by:
+        between.dest.execute(
+            "CREATE COLLATION IF NOT EXISTS folding "
+            "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+        )
+    between.dest.execute(statement.format(name))
+    (found,) = between.check(name)
+    assert (found.code, found.severity) == ("unique-not-looked-at", Severity.INFO)
+    assert (found.table, f"{name}_u" in found.message) == (name, True)
+    assert f"goes by {by}, and the source has none like it" in found.message
+
+
+def test_a_unique_index_of_the_source_guarantees_its_like(sides: MakeSides) -> None:
+    between = sides(SQ, PG)
+    name = between.create("id integer NOT NULL PRIMARY KEY, v varchar(99)")
+    for database in (between.source, between.dest):
+        database.execute(f"CREATE UNIQUE INDEX {name}_one ON {name} (v) WHERE id > 1")
+        database.execute(f"CREATE UNIQUE INDEX {name}_two ON {name} (lower(v))")
+    assert between.check(name) == []

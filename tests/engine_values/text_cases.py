@@ -73,6 +73,19 @@ TEXT_CASES = [
     Case("value-too-large", PG, MY, ("text", "tinytext"), ["é" * 127], ["é" * 128, "a" * 256]),
     Case("value-too-large", SQ, MY, ("text", "tinytext"), ["é" * 127], ["é" * 128]),
     Case("value-too-large", MY, MY, ("longblob", "tinyblob"), [b"a" * 255], [b"a" * 256]),
+    *(
+        Case(
+            "index-entry",
+            source,
+            PG,
+            (kind, "text UNIQUE"),
+            ["a" * 2704, ""],
+            [],
+            misread=["ab" * 2000],
+            warns=True,
+        )
+        for source, kind in ((MY, "longtext"), (SQ, "text"))
+    ),
     Case("value-padded", PG, MY, ("bytea", "binary(3)"), [b"abc"], [b"ab", b""]),
     Case("trailing-spaces", PG, MY, ("text", "char(9)"), ["a b", " a"], ["a ", " "]),
     Case("invalid-utf8", SQ, PG, ("text", "text"), ["'é'"], [text("ff"), text("41e9")], None, True),

@@ -46,6 +46,25 @@ page = browser.post("/admin/login/", credentials).content.decode()
 print(json.dumps([*seen, "can&#x27;t be reached" in page]))
 """
 
+SIGN = """
+import json
+from django.contrib.auth import get_user_model
+from django.test import RequestFactory
+from migrations_ui import signing
+from migrations_ui.models import Audit, SignOffAttempt
+from migrations_ui.sides import Refused
+request = RequestFactory().post("/")
+request.user = get_user_model().objects.using("source").get(username="alice")
+audit = Audit.objects.create(operator="alice", source={}, dest={})
+try:
+    signing.verify(request, audit, "wrong")
+except Refused as refusal:
+    said = str(refusal)
+signing.verify(request, audit, "%s")
+tries = SignOffAttempt.objects.order_by("id").values_list("succeeded", flat=True)
+print(json.dumps([said, list(tries)]))
+"""
+
 
 @pytest.fixture
 def atlas(run_manage: RunManage, make_database: MakeDatabase) -> Site:
@@ -108,3 +127,13 @@ except SourceIsReadOnly as error:
     print(json.dumps(str(error)))
 """
     assert "The source is never written" in atlas.shell(code)
+
+
+def test_an_audit_is_signed_with_the_password_of_the_sources_account(atlas: Site) -> None:
+    before = atlas.shell(ACCOUNTS)
+
+    said, attempts = atlas.shell(SIGN % PASSWORD)
+
+    assert said == "That is not your password. Nothing was signed."
+    assert attempts == [False, True]
+    assert atlas.shell(ACCOUNTS) == before

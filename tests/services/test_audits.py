@@ -20,8 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LABELS = ["auth.Group", "registry.Policy"]
 
 
-def audited(*labels: str, reverse: bool = False) -> Audit:
-    audit = services.request_audit(labels or LABELS, "alice", reverse=reverse)
+def audited(*labels: str, reverse: bool = False, counts_only: bool = False) -> Audit:
+    audit = services.request_audit(
+        labels or LABELS, "alice", reverse=reverse, counts_only=counts_only
+    )
     assert (audit.status, audit.verdict) == ("queued", "not-checked")
     services.execute_audit(audit.pk)
     audit.refresh_from_db()
@@ -41,11 +43,13 @@ def copied(shop: Shop) -> Shop:
 
 
 def test_equal_counts_are_called_just_that(copied: Shop) -> None:
-    audit = audited()
+    audit = audited(counts_only=True)
     assert (audit.status, audit.verdict, audit.error) == ("finished", "counts-only", "")
     assert (audit.operator, audit.run) == ("alice", None)
+    assert not audit.is_green
     found = table(audit)
     assert (found.source_rows, found.dest_rows, found.difference) == (GROUPS, GROUPS, 0)
+    assert (found.missing, found.extra, found.different) == (None, None, None)
     assert (found.max_key, found.next_source, found.next_dest) == (GROUPS, GROUPS + 1, GROUPS + 1)
     assert found.problem == ""
 
@@ -56,6 +60,17 @@ def test_the_audit_of_a_run_has_the_counts_before_it(copied: Shop) -> None:
     assert (found.source_rows, found.dest_rows) == (GROUPS, GROUPS)
 
 
+def test_equal_cells_are_called_identical(copied: Shop) -> None:
+    audit = audited()
+    assert (audit.status, audit.verdict, audit.error) == ("finished", "identical", "")
+    assert audit.is_green
+    found = table(audit)
+    assert (found.missing, found.extra, found.different, found.rejected) == (0, 0, 0, 0)
+    assert found.source_digest == found.dest_digest != ""
+    assert {line["verdict"] for line in found.structure} == {"identical"}
+
+
+@pytest.mark.parametrize("counts_only", [True, False])
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
@@ -64,17 +79,18 @@ def test_the_audit_of_a_run_has_the_counts_before_it(copied: Shop) -> None:
     ],
 )
 def test_a_row_too_few_or_too_many_makes_the_audit_differ(
-    copied: Shop, change: str, difference: int
+    copied: Shop, change: str, difference: int, counts_only: bool
 ) -> None:
     copied.execute("dest", change)
-    audit = audited()
+    audit = audited(counts_only=counts_only)
     assert (audit.status, audit.verdict) == ("finished", "differs")
     found = table(audit)
     assert (found.verdict, found.difference) == ("differs", difference)
-    assert found.problem == (
-        f"{GROUPS} rows in the source and {GROUPS + difference} in the destination"
-    )
-    assert table(audit, "registry.Policy").verdict == "counts-only"
+    words = "1 row is missing" if difference < 0 else "1 row is extra"
+    counts = f"{GROUPS} rows in the source and {GROUPS + difference} in the destination"
+    assert found.problem == (counts if counts_only else words)
+    other = "counts-only" if counts_only else "identical"
+    assert table(audit, "registry.Policy").verdict == other
 
 
 def test_a_sequence_that_is_behind_makes_the_audit_differ(copied: Shop) -> None:
@@ -125,7 +141,7 @@ def test_a_table_that_is_missing_makes_the_audit_differ(copied: Shop) -> None:
     assert (
         "registry_policy is missing in the destination" in table(audit, "registry.Policy").problem
     )
-    assert table(audit).verdict == "counts-only"
+    assert table(audit).verdict == "identical"
 
 
 @pytest.mark.parametrize("side", ["source", "dest"])
@@ -177,7 +193,7 @@ def test_an_audit_outlives_its_run(copied: Shop) -> None:
     audit.run.delete()
     audit.refresh_from_db()
     assert not Audit.objects.filter(run__isnull=False).exists()
-    assert (audit.verdict, table(audit).dest_rows) == ("counts-only", GROUPS)
+    assert (audit.verdict, table(audit).dest_rows) == ("identical", GROUPS)
 
 
 def test_a_reverse_audit_exchanges_the_sides(copied: Shop) -> None:

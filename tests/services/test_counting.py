@@ -13,9 +13,10 @@ from pytest_django import Settings
 
 from migrations_ui import counting, services
 from migrations_ui.engine.errors import EngineError
-from migrations_ui.models import CountRequest, TableCount
+from migrations_ui.models import CountRequest, Run, TableCount
 from migrations_ui.recorder import Recorder
 from migrations_ui.services import Refused, TableRow
+from migrations_ui.states import move
 from tests.services.conftest import GROUPS, STALE, Shop, confirm, endpoint, start
 
 GROUP = ["auth.Group"]
@@ -145,5 +146,7 @@ def test_what_was_counted_is_forgotten_at_the_wipe(shop: Shop) -> None:
     """A run that is cancelled after it must not leave counts of rows that are gone."""
     run = start(*GROUP)
     assert (row().source_exact, row().dest_exact) == (True, True)
-    Recorder(run).wiped()
+    recorder = Recorder(run)
+    move(run.pk, Run.Status.RUNNING, who="worker", holder=recorder.holder)
+    recorder.wiped()
     assert (row().source_exact, row().dest_exact) == (True, False)

@@ -12,7 +12,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from migrations_ui import execution, services
+from migrations_ui import datachecks, execution, services
+from migrations_ui.engine.chunks import Chunk
+from migrations_ui.engine.crew import Stopped
+from migrations_ui.engine.errors import RowRefused
 from migrations_ui.models import DroppedConstraint, Run, TableCopy
 from migrations_ui.recorder import Recorder
 from tests.services.conftest import (
@@ -76,10 +79,10 @@ def test_a_run_replaces_the_rows_and_says_so(shop: Shop) -> None:
         "Confirmed: wipe shop.sqlite3 (2 rows) and copy 1 table (7 rows).",
         "A worker has taken the run.",
         "The destination's tables of the selection are empty.",
-        "All rows have arrived and the counts agree.",
+        "All rows have arrived, and the audit has found no difference.",
     ]
     assert run.active_dest is None
-    assert run.audits.get().verdict == "counts-only"
+    assert run.audits.get().verdict == "identical"
 
 
 def test_after_a_run_its_tables_are_known_exactly(shop: Shop) -> None:
@@ -151,11 +154,12 @@ def test_rows_that_the_source_got_meanwhile_are_copied_too(shop: Shop) -> None:
 
 
 def test_a_row_that_is_refused_fails_the_run_with_table_key_and_value(
-    shop: Shop, postgres: Postgres
+    shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = postgres.constraints()
     run = start("auth.Group", "registry.Policy")
     shop.execute("source", f"UPDATE auth_group SET name = '{'x' * 200}' WHERE id = 3")
+    monkeypatch.setattr(datachecks, "is_outdated", lambda check: False)  # nobody looks again
     ended(run)
 
     assert run.status == Run.Status.FAILED
@@ -167,6 +171,29 @@ def test_a_row_that_is_refused_fails_the_run_with_table_key_and_value(
     assert postgres.execute("SELECT count(*) FROM auth_group") == [(0,)]
     assert postgres.constraints() == before
     assert not DroppedConstraint.objects.filter(restored_at=None).exists()
+
+
+def test_a_table_has_failed_even_where_another_worker_takes_its_chunk_up_before_it_hears_of_it(
+    shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed(recorder: Recorder, chunk: Chunk, error: BaseException) -> None:
+        tell(recorder, chunk, error)
+        if isinstance(error, RowRefused):
+            again = recorder.claim()
+            assert again
+            tell(recorder, again, Stopped("Another worker has failed."))
+
+    tell = Recorder.failed
+    monkeypatch.setattr(Recorder, "failed", failed)
+    run = start("auth.Group")
+    shop.execute("source", f"UPDATE auth_group SET name = '{'x' * 200}' WHERE id = 3")
+    monkeypatch.setattr(datachecks, "is_outdated", lambda check: False)  # nobody looks again
+    ended(run)
+
+    table = run.tables.get()
+    assert (run.status, table.status) == (Run.Status.FAILED, TableCopy.Status.FAILED)
+    assert "key 3" in table.error
+    assert postgres.execute("SELECT count(*) FROM auth_group") == [(0,)]
 
 
 # Who does it
@@ -225,13 +252,13 @@ def test_a_running_copy_stops_soon_and_its_table_is_empty(shop: Shop, admin_clie
     assert (run.finished_at - asked).total_seconds() < 3
     statuses = dict(run.tables.values_list("label", "status"))
     assert statuses == {
-        "auth.Group": "done",
-        "auth.User": "done",
+        "auth.Group": "cancelled",
+        "auth.User": "cancelled",
         "admin.LogEntry": "cancelled",
         "registry.Policy": "cancelled",
     }
     assert shop.rows("dest", "SELECT count(*) FROM django_admin_log") == [(0,)]
-    assert shop.rows("dest", "SELECT count(*) FROM auth_group") == [(GROUPS,)]
+    assert shop.rows("dest", "SELECT count(*) FROM auth_group") == [(0,)]  # the largest comes first
 
 
 def test_a_cancelled_run_puts_the_foreign_keys_back_and_its_page_says_what_is_empty(
@@ -254,15 +281,13 @@ def test_a_cancelled_run_puts_the_foreign_keys_back_and_its_page_says_what_is_em
     assert not dropped.filter(restored_at=None).exists()
     page = " ".join(admin_client.get(run.get_absolute_url()).content.decode().split())
     assert "This run was cancelled before it was done." in page
-    assert "2 tables copied in full." in page
-    wiped = page.partition("not copied in full:")[2].partition("</li>")[0]
+    wiped = page.partition("and empty:")[2].partition("</li>")[0]
     assert "LogEntry" in wiped
-    assert "Policy" in wiped
     assert "Constraints that are still missing" not in page
     assert "hx-get" not in page
 
 
-def test_a_cancel_that_comes_when_all_is_loaded_still_puts_the_foreign_keys_back(
+def test_a_cancel_that_comes_when_all_is_loaded_waits_until_the_foreign_keys_are_back(
     shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class AskedLate(Recorder):
@@ -279,7 +304,9 @@ def test_a_cancel_that_comes_when_all_is_loaded_still_puts_the_foreign_keys_back
     run = start("auth.Group", "registry.Policy")
     ended(run)
 
-    assert run.status == Run.Status.SUCCEEDED
+    assert run.status == Run.Status.CANCELLED
+    assert set(run.tables.values_list("status", flat=True)) == {"done"}
+    assert not run.audits.exists()
     assert postgres.constraints() == before
     assert not DroppedConstraint.objects.filter(restored_at=None).exists()
 

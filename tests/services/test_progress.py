@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from migrations_ui import services
+from migrations_ui.engine import chunks as parts
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Run, TableCopy
@@ -117,28 +118,60 @@ def test_the_layout_of_these_tests_is_of_a_real_table() -> None:
     assert isinstance(LAYOUT.table, Table)
 
 
+def claimed(run: Run) -> tuple[Recorder, parts.Chunk]:
+    """A recorder that holds the only chunk of the run's table."""
+    recorder = Recorder(run)
+    Run.objects.filter(pk=run.pk).update(holder=recorder.holder)
+    recorder.layouts = {LAYOUT.label: LAYOUT}
+    recorder.planned([parts.Chunk(LAYOUT)])
+    chunk = recorder.claim()
+    assert chunk is not None
+    return recorder, chunk
+
+
 @pytest.mark.django_db
 def test_progress_costs_no_query_until_the_next_tick(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     run = make_run(copied=0)
-    recorder = Recorder(run)
+    recorder, chunk = claimed(run)
     with django_assert_num_queries(0):
         for rows in range(1, 1001):
-            recorder.table_progress(LAYOUT, rows)
-    with django_assert_num_queries(3):  # the table, the heartbeat, a look at the status
+            recorder.progress(chunk, rows)
+    # The heartbeats, the chunk, its table three times, the rate twice, a look at what is wanted.
+    with django_assert_num_queries(9):
         recorder.tick()
     assert run.tables.get().copied_rows == 1000
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):
         recorder.tick()
 
 
 @pytest.mark.django_db
 def test_the_end_of_a_table_is_written_at_once_and_nothing_overwrites_it() -> None:
     run = make_run(copied=0)
-    recorder = Recorder(run)
-    recorder.table_progress(LAYOUT, 500)
-    recorder.table_finished(LAYOUT, 1000, [])
+    recorder, chunk = claimed(run)
+    recorder.progress(chunk, 500)
+    recorder.finished(chunk, 1000, [])
+    recorder.tick()
+    table = run.tables.get()
+    assert (table.status, table.copied_rows) == ("done", 1000)
+
+
+@pytest.mark.django_db
+def test_a_sum_that_the_ticker_made_before_the_last_chunk_overwrites_nothing() -> None:
+    """The ticker adds up, the chunk ends, and only then the ticker writes what it has added up."""
+    run = make_run(copied=0)
+    recorder, chunk = claimed(run)
+    recorder.progress(chunk, 424)
+    add_up = recorder._sum_up
+
+    def slowly(table: TableCopy, **only: str) -> None:
+        stale = TableCopy.objects.filter(pk=table.pk, **only)
+        recorder._sum_up = add_up  # type: ignore[method-assign]  # from here on as it is
+        recorder.finished(chunk, 1000, [])
+        stale.update(copied_rows=424)
+
+    recorder._sum_up = slowly  # type: ignore[method-assign]  # once
     recorder.tick()
     table = run.tables.get()
     assert (table.status, table.copied_rows) == ("done", 1000)
@@ -147,10 +180,10 @@ def test_the_end_of_a_table_is_written_at_once_and_nothing_overwrites_it() -> No
 @pytest.mark.django_db
 def test_a_table_that_failed_has_no_rows() -> None:
     run = make_run(copied=0)
-    recorder = Recorder(run)
-    recorder.table_progress(LAYOUT, 500)
+    recorder, chunk = claimed(run)
+    recorder.progress(chunk, 500)
     recorder.tick()
-    recorder.table_failed(LAYOUT, ValueError("no"))
+    recorder.failed(chunk, ValueError("no"))
     recorder.tick()
     table = run.tables.get()
     assert (table.status, table.copied_rows, table.error) == ("failed", 0, "no")

@@ -19,8 +19,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from migrations_ui import signing
 from migrations_ui.engine.databases import access
-from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, TableCopy
+from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, SignOff, TableCopy
+from migrations_ui.signing_models import canonical, digest, in_utc
 from tests.conftest import ROOT
 from tests.settings import VARIABLES
 
@@ -190,6 +192,29 @@ def make_audit(db: None) -> Callable[..., Audit]:
             for position, verdict in enumerate(verdicts)
         )
         return audit
+
+    return make
+
+
+@pytest.fixture
+def make_sign_off(make_audit: Callable[..., Audit]) -> Callable[..., SignOff]:
+    """`make_sign_off(audit=None, **fields)`: a record of an audit, which is green by default."""
+
+    def make(audit: Audit | None = None, **fields: Any) -> SignOff:
+        audit = audit or make_audit("identical", "identical")
+        now = timezone.now()
+        signed = {"audit": audit.pk, "operator": "alice", "at": in_utc(now)}
+        text = canonical({"signed": signed} | signing.record(audit, {}, []))
+        return SignOff.objects.create(
+            **{
+                "audit": audit,
+                "operator": "alice",
+                "signed_at": now,
+                "record": text,
+                "digest": digest(text),
+            }
+            | fields
+        )
 
     return make
 

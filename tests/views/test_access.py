@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from migrations_ui.models import Audit, Run
+from migrations_ui import positions
+from migrations_ui.models import Audit, Run, SignOff
 from tests.views.conftest import Files
 
 Url = tuple[str, tuple[int, ...]]
@@ -28,31 +29,64 @@ LOOK: list[Url] = [
     ("audit", (1,)),
     ("audit_live", (1,)),
     ("run_rejected", (1,)),
+    ("audited_table", (1, 1)),
+    ("freeze", ()),
+    ("run_steps", (1,)),
+    ("sign_offs", ()),
+    ("sign_off", (1,)),
+    ("sign_off_since", (1,)),
+    ("metrics", ()),
+    ("workers_live", ()),
 ]
-DOWNLOAD: list[Url] = [("run_rejected_csv", (1,)), ("run_rejected_json", (1,))]
-CONFIRM: list[Url] = [("run_new", ()), ("run_new_live", ())]
+DOWNLOAD: list[Url] = [
+    ("run_rejected_csv", (1,)),
+    ("run_rejected_json", (1,)),
+    ("differences_csv", (1,)),
+    ("differences_json", (1,)),
+    ("sign_off_csv", (1,)),
+    ("sign_off_json", (1,)),
+    ("sign_off_html", (1,)),
+]
+CONFIRM: list[Url] = [("catch_up", ()), ("run_new", ()), ("run_new_live", ())]
 ACT: list[Url] = [
     ("tables_count", ()),
     ("select", ()),
     ("run_transforms", ()),
     ("run_start", ()),
+    ("catch_up_start", ()),
     ("run_cancel", (1,)),
+    ("run_limit", (1,)),
+    ("run_pause", (1,)),
+    ("run_resume", (1,)),
+    ("run_restore", (1,)),
     ("run_retry", (1,)),
+    ("run_back", (1,)),
+    ("step_retry", (1, 0)),
     ("audit_start", ()),
+    ("audit_cancel", (1,)),
 ]
-EVERYTHING = LOOK + DOWNLOAD + CONFIRM + ACT
+SIGN: list[Url] = [("audit_sign", (1,)), ("audit_sign_off", (1,))]
+EVERYTHING = LOOK + DOWNLOAD + CONFIRM + ACT + SIGN
 
 
 @pytest.fixture(autouse=True)
-def _things(make_run: Callable[..., Run], make_audit: Callable[..., Audit], files: Files) -> None:
-    """The run and the audit that the addresses are about."""
+def _things(
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    make_sign_off: Callable[..., SignOff],
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run, the audit and the sign-off that the addresses are about."""
     make_run(id=1)
-    make_audit("counts-only", id=1)
+    make_audit("counts-only", id=1).tables.update(id=1)
+    make_sign_off(id=1)
+    monkeypatch.setattr(positions, "PAUSE", 0)
 
 
 def ask(client: Client, url: Url, **headers: str) -> Any:
     name, args = url
-    method = client.post if url in ACT else client.get
+    method = client.post if url in [*ACT, SIGN[1]] else client.get
     return method(reverse(name, args=args), headers=headers)
 
 
@@ -101,6 +135,19 @@ def test_bob_may_not_act_and_is_told_which_permission_he_lacks(
     assert Run.objects.get().status == Run.Status.RUNNING
 
 
+@pytest.mark.parametrize("url", SIGN)
+def test_signing_needs_a_permission_of_its_own(
+    sign_in: SignIn, alice: Any, url: Url, text: Callable[[Any], str]
+) -> None:
+    alice.user_permissions.filter(codename="sign_off").first().user_set.remove(alice)
+
+    response = ask(sign_in(alice), url)
+
+    assert response.status_code == 403
+    assert "Can sign off audits" in text(response)
+    assert "Can start and cancel runs" not in text(response)
+
+
 def test_starting_a_run_needs_the_permission_to_wipe(
     sign_in: SignIn, alice: Any, text: Callable[[Any], str]
 ) -> None:
@@ -113,19 +160,19 @@ def test_starting_a_run_needs_the_permission_to_wipe(
     assert "Can start and cancel runs" not in text(response)
 
 
-@pytest.mark.parametrize("url", ACT)
+@pytest.mark.parametrize("url", [*ACT, SIGN[1]])
 def test_what_changes_something_can_only_be_posted(sign_in: SignIn, alice: Any, url: Url) -> None:
     name, args = url
     assert sign_in(alice).get(reverse(name, args=args)).status_code == 405
 
 
-@pytest.mark.parametrize("url", LOOK + DOWNLOAD + CONFIRM)
+@pytest.mark.parametrize("url", [*LOOK, *DOWNLOAD, *CONFIRM, SIGN[0]])
 def test_what_is_looked_at_cannot_be_posted(sign_in: SignIn, alice: Any, url: Url) -> None:
     name, args = url
     assert sign_in(alice).post(reverse(name, args=args)).status_code == 405
 
 
-@pytest.mark.parametrize("url", ACT)
+@pytest.mark.parametrize("url", [*ACT, SIGN[1]])
 def test_a_post_needs_the_token_of_the_form(alice: Any, url: Url) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
@@ -136,7 +183,7 @@ def test_a_post_needs_the_token_of_the_form(alice: Any, url: Url) -> None:
     assert b"Nothing was changed." in response.content
 
 
-@pytest.mark.parametrize("url", LOOK)
+@pytest.mark.parametrize("url", [*LOOK, SIGN[0]])
 def test_pages_hold_no_inline_script_or_style(
     sign_in: SignIn, alice: Any, url: Url, text: Callable[[Any], str]
 ) -> None:
@@ -148,15 +195,17 @@ def test_pages_hold_no_inline_script_or_style(
     assert not re.search(r"<style|<script(?![^>]* src=)|<[^>]* (style|on\w+)=", page)
 
 
-@pytest.mark.parametrize("url", LOOK + DOWNLOAD)
+@pytest.mark.parametrize("url", [*LOOK, *DOWNLOAD, *SIGN])
 def test_pages_are_not_kept_by_caches(sign_in: SignIn, alice: Any, url: Url) -> None:
     assert "no-store" in ask(sign_in(alice), url)["Cache-Control"]
 
 
-@pytest.mark.parametrize("name", [name for name, args in LOOK + DOWNLOAD if args])
-def test_what_does_not_exist_is_not_found(sign_in: SignIn, alice: Any, name: str) -> None:
+@pytest.mark.parametrize("url", [url for url in LOOK + DOWNLOAD if url[1]])
+def test_what_does_not_exist_is_not_found(sign_in: SignIn, alice: Any, url: Url) -> None:
+    name, args = url
     for number in (99, 10**30):
-        assert sign_in(alice).get(reverse(name, args=(number,))).status_code == 404
+        there = reverse(name, args=[number] * len(args))
+        assert sign_in(alice).get(there).status_code == 404
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from migrations_ui import services
-from migrations_ui.models import Audit
+from migrations_ui.models import Audit, Difference
 from tests.views.conftest import Files
 
 Text = Callable[[Any], str]
@@ -25,7 +28,7 @@ def show(client: Client, audit: Audit, text: Text) -> str:
 
 
 def test_mismatches_come_first(operator: Client, make_audit: MakeAudit, text: Text) -> None:
-    audit = make_audit("counts-only", "not-checked", "differs")
+    audit = make_audit("counts-only", "not-checked", "differs", counts_only=True)
 
     page = show(operator, audit, text)
 
@@ -67,7 +70,9 @@ def test_polling_ends_with_the_audit(
 
     fragment = text(operator.get(f"/audits/{audit.pk}/live/"))
 
-    assert (f'hx-get="/audits/{audit.pk}/live/"' in fragment) == (status in ("queued", "running"))
+    assert (f'hx-get="/audits/{audit.pk}/live/"' in fragment) == (
+        status in ("queued", "running", "cancelling")
+    )
 
 
 def test_all_tables_are_audited_where_none_is_named(operator: Client, files: Files) -> None:
@@ -119,5 +124,169 @@ def test_the_number_of_tables_does_not_change_the_number_of_queries(
     audit = make_audit(*["counts-only"] * tables)
     operator.get(f"/audits/{audit.pk}/live/")
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         operator.get(f"/audits/{audit.pk}/live/")
+
+
+# -- Every cell ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def red(make_audit: MakeAudit) -> Audit:
+    """An audit with a clean table and one with a difference of each kind."""
+    audit = make_audit("identical", "differs")
+    table = audit.tables.get(verdict="differs")
+    table.missing, table.extra, table.different, table.rejected = 1, 1, 2, 0
+    table.problem = "1 row is missing; 1 row is extra; 2 rows are different"
+    table.structure = [{"what": "references", "verdict": "differs", "message": "2 rows lead"}]
+    table.save()
+    for what, key, column, source, dest in (
+        ("missing", "7", "", "id=7", None),
+        ("extra", "8", "", None, "id=8"),
+        ("different", "9", "name", "Ann ", "Ann"),
+        ("different", "10", "note", None, "<b>" + "x" * 200),
+    ):
+        Difference.objects.create(
+            table=table, what=what, key=key, column=column, source=source, dest=dest, size=203
+        )
+    return audit
+
+
+def test_green_is_said_only_where_every_cell_was_compared(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    page = show(operator, make_audit("identical", "identical"), text)
+    assert "note-success" in page
+    assert "Every cell of all 2 tables was compared, and none differs." in page
+
+    declared = make_audit(
+        "identical", "identical-but-for-transforms", transforms=["a.B.c=strip-nul"]
+    )
+    page = show(operator, declared, text)
+    assert "but for the declared transforms below, none differs" in page
+    assert "leave the NUL characters out" in page
+
+
+@pytest.mark.parametrize("worst", ["counts-only", "not-checked", "differs"])
+def test_one_table_that_is_not_green_makes_the_audit_so(
+    operator: Client, make_audit: MakeAudit, text: Text, worst: str
+) -> None:
+    assert "note-success" not in show(operator, make_audit("identical", worst), text)
+
+
+def test_only_the_tables_that_differ_are_shown_on_request(
+    operator: Client, red: Audit, text: Text
+) -> None:
+    page = text(operator.get(f"/audits/{red.pk}/?show=differing"))
+    assert "shop.<wbr>Table1" in page
+    assert "shop.<wbr>Table0" not in page
+    assert "1 row is missing" in page
+
+
+def test_the_filter_stays_while_the_page_is_polled(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    audit = make_audit("differs", status="running")
+    page = text(operator.get(f"/audits/{audit.pk}/?show=differing"))
+    assert f'hx-get="/audits/{audit.pk}/live/?show=differing"' in page
+
+
+def test_a_running_audit_shows_how_far_it_is(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    now = timezone.now()
+    audit = make_audit(
+        "not-checked",
+        status="running",
+        started_at=now,
+        heartbeat_at=now,
+        rows_per_second=5000.0,
+        doing="comparing every cell",
+    )
+    audit.tables.update(status="comparing", compared_rows=500, expected_rows=1000)
+    page = show(operator, audit, text)
+    assert "A worker is comparing every cell." in page
+    assert "500 of about 1,000 rows · 50 %" in page
+    assert "500 of 1,000 rows" in page
+    assert "5,000 rows/s" in page
+    assert "Cancel this audit" in page
+
+
+def test_an_audit_whose_worker_has_died_is_shown_as_failed(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    dead = timezone.now() - timedelta(minutes=2)
+    audit = make_audit("not-checked", status="running", heartbeat_at=dead)
+    assert "The worker has vanished" in show(operator, audit, text)
+    audit.refresh_from_db()
+    assert audit.status == "failed"
+
+
+def test_an_audit_can_be_cancelled(operator: Client, make_audit: MakeAudit) -> None:
+    queued, running = make_audit(status="queued"), make_audit(status="running")
+    for audit, after in ((queued, "cancelled"), (running, "cancelling")):
+        assert operator.get(f"/audits/{audit.pk}/cancel/").status_code == 405
+        operator.post(f"/audits/{audit.pk}/cancel/")
+        audit.refresh_from_db()
+        assert audit.status == after
+
+
+def test_counts_alone_can_be_asked_for(operator: Client, files: Files) -> None:
+    operator.post("/audits/start/", {"label": ["auth.Group"], "counts_only": "1"})
+    assert Audit.objects.get().counts_only
+
+
+def table_page(client: Client, audit: Audit, text: Text, query: str = "") -> str:
+    table = audit.tables.get(verdict="differs")
+    return text(client.get(f"/audits/{audit.pk}/tables/{table.pk}/{query}"))
+
+
+def test_each_difference_has_key_column_and_both_values(
+    operator: Client, red: Audit, text: Text
+) -> None:
+    page = table_page(operator, red, text)
+    assert page.count("no row") == 2
+    assert "<code>Ann\N{OPEN BOX}</code>" in page
+    assert "<code>Ann</code>" in page
+    assert '<span class="null">NULL</span>' in page
+    assert "&lt;b&gt;xxx" in page
+    assert "<b>xxx" not in page
+    assert "2 rows lead" in page
+
+
+def test_pages_keep_what_was_narrowed_down(
+    operator: Client, red: Audit, text: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrations_ui.views.differences.PER_PAGE", 1)
+    page = table_page(operator, red, text, "?what=different")
+    assert 'href="?what=different&amp;page=2"' in page
+
+
+def test_differences_can_be_narrowed_down(operator: Client, red: Audit, text: Text) -> None:
+    page = table_page(operator, red, text, "?what=different&column=name")
+    assert "<code>Ann</code>" in page
+    assert "xxx" not in page
+    assert "no row" not in page
+
+
+def test_the_files_hold_every_difference_in_full(operator: Client, red: Audit) -> None:
+    response: Any = operator.get(f"/audits/{red.pk}/differences.json")
+    found = json.loads(b"".join(response.streaming_content))
+    assert [one["key"] for one in found] == ["7", "8", "9", "10"]
+    assert found[3] == {
+        "table": "shop.Table1",
+        "what": "different",
+        "key": "10",
+        "column": "note",
+        "source": None,
+        "dest": "<b>" + "x" * 200,
+        "at": 0,
+        "size": 203,
+    }
+    response = operator.get(f"/audits/{red.pk}/differences.csv?table=shop.Table1")
+    lines = b"".join(response.streaming_content).decode().splitlines()
+    assert lines[0] == '"table","what","key","column","source","dest","at","size"'
+    assert lines[1].startswith('"shop.Table1","missing","7","","id=7","",')
+    assert lines[4].startswith(r'"shop.Table1","different","10","note","\N","<b>xxx')
+    response = operator.get(f"/audits/{red.pk}/differences.csv?table=shop.Table0")
+    assert len(b"".join(response.streaming_content).splitlines()) == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -53,7 +54,6 @@ def test_nothing_can_be_confirmed_before_it_is_counted(operator: Client, text: T
 
     assert 'hx-get="/runs/new/live/"' in page
     assert 'action="/runs/start/"' not in page
-    assert "manage.py run_huey" in page
     assert "counting rows</span> A worker was asked to count these tables exactly." in page
     assert "The look at the values waits for a worker." in page
 
@@ -100,6 +100,21 @@ def test_a_look_at_the_values_that_failed_is_said(operator: Client, text: Text) 
 
     assert "The last look at the values failed: It hung up." in page
     assert 'action="/runs/start/"' not in page
+
+
+def test_the_page_says_how_old_the_look_at_the_values_is_and_offers_another(
+    counted: Client, text: Text
+) -> None:
+    DataCheck.objects.update(finished_at=timezone.now() - timedelta(minutes=12))
+
+    page = text(counted.get("/runs/new/"))
+    assert "The source’s values were looked at" in page
+    assert "12 minutes ago</time>" in page
+
+    response = counted.post("/preflight/check/", {"next": "/runs/new/"})
+    assert (response.status_code, response["Location"]) == (302, "/runs/new/")
+    assert [check.labels for check in DataCheck.objects.all()[:1]] == [["auth.Group"]]
+    assert 'action="/runs/start/"' not in text(counted.get("/runs/new/"))
 
 
 def test_rows_that_would_be_refused_are_to_be_mended_or_set_aside(

@@ -124,6 +124,70 @@ def test_the_audit_of_the_last_run_is_to_be_read(
     assert f"Read audit {audit.pk}</a>" in page()
 
 
+def test_a_paused_run_is_not_said_to_be_under_way(
+    page: Callable[[], str], make_run: Callable[..., Run]
+) -> None:
+    run = make_run("paused")
+
+    found = page()
+
+    assert f"Run {run.pk} is paused" in found
+    assert "A run is under way" not in found
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["identical", "identical"], "of 2 tables: identical. Read it; there it is signed off."),
+        (["identical", "differs"], "of 2 tables: differs. It shows what differs"),
+        (["counts-only"], "of 1 table: counts only. Cells were not compared"),
+    ],
+)
+def test_what_comes_after_an_audit_goes_by_its_verdict(
+    page: Callable[[], str],
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    verdicts: list[str],
+    said: str,
+) -> None:
+    run = make_run("succeeded", finished_at=timezone.now())
+    audit = make_audit(*verdicts, run=run)
+
+    assert f"Audit {audit.pk} {said}" in page()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"status": "running"}, "is under way."),
+        ({"status": "failed"}, "was not finished: it is failed."),
+    ],
+)
+def test_an_audit_that_has_no_verdict_is_not_said_to_have_one(
+    page: Callable[[], str],
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    fields: dict[str, str],
+    said: str,
+) -> None:
+    run = make_run("succeeded", finished_at=timezone.now())
+    audit = make_audit("not-checked", run=run, **fields)
+
+    assert f"Audit {audit.pk} {said}" in page()
+
+
+def test_an_audit_from_before_the_last_run_says_that_it_is(
+    page: Callable[[], str], make_run: Callable[..., Run], make_audit: Callable[..., Audit]
+) -> None:
+    audit = make_audit("identical", created_at=timezone.now() - timedelta(minutes=1))
+    run = make_run("running")
+
+    found = page()
+
+    assert f"Audit {audit.pk}</a>, 1 table" in found
+    assert f"before run {run.pk}, of which it tells nothing" in found
+
+
 def test_an_unreachable_server_is_said_without_its_password(
     page: Callable[[], str], settings: Settings
 ) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.test import Client
@@ -41,14 +42,81 @@ def test_the_page_includes_what_the_poll_returns(
     run = make_run(status, created_at=timezone.now() - timedelta(days=1))
 
     page = show(operator, run, text)
-    fragment = text(operator.get(f"/runs/{run.pk}/live/"))
+    fragment = text(operator.get(f"/runs/{run.pk}/live/")).partition(" <template>")[0]
 
-    assert lasting(fragment) in lasting(page)
+    assert lasting(fragment.partition(' <ol id="events"')[0]) in lasting(page)
 
 
 def lasting(html: str) -> str:
-    """The HTML without the seconds that tick, and without the token that each form masks anew."""
-    return re.sub(r'\b\d+ s\b|name="csrfmiddlewaretoken" value="\w+"', "", html)
+    """The HTML without what ticks, and without the token that each form masks anew."""
+    ticks = r'\b\d+ s\b|seen=[^"]+|name="csrfmiddlewaretoken" value="\w+"'
+    return re.sub(ticks, "", html)
+
+
+# How a poll stays small
+
+
+def test_a_poll_brings_only_the_tables_in_which_something_moves(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run(tables=500)
+    begun, ended, *rest = run.tables.all()
+    now = timezone.now()
+    run.tables.filter(pk__in=[table.pk for table in rest]).update(finished_at=None)
+    run.tables.filter(pk=begun.pk).update(status="copying", started_at=now - timedelta(hours=1))
+    run.tables.filter(pk=ended.pk).update(status="done", finished_at=now)
+
+    response = operator.get(f"/runs/{run.pk}/live/")
+
+    rows = re.findall(r'<template> ?<tr id="table-(\d+)" hx-swap-oob="true">', text(response))
+    assert {int(pk) for pk in rows} == {begun.pk, ended.pk}
+    assert len(response.content) < 10_000
+
+
+def test_a_poll_brings_what_has_ended_since_the_page_was_made(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    """A tab in the background asks once a minute."""
+    run = make_run(tables=3)
+    now = timezone.now()
+    ended = run.tables.all()[2]
+    run.tables.update(finished_at=now - timedelta(hours=1), started_at=None)
+    run.tables.filter(pk=ended.pk).update(finished_at=now - timedelta(seconds=50))
+
+    seen = f"running- {now.timestamp() - 60:.0f}"
+    fragment = text(operator.get(f"/runs/{run.pk}/live/", {"seen": seen}))
+
+    assert re.findall(r'<tr id="table-(\d+)"', fragment) == [str(ended.pk)]
+
+
+def test_tables_that_end_all_at_once_come_a_few_at_a_time_and_none_is_left_out(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run(tables=30)
+    now = timezone.now()
+    run.tables.update(status="done", started_at=None)
+    for number, table in enumerate(run.tables.all()):
+        ended = now - timedelta(seconds=100 - 3 * number)
+        run.tables.filter(pk=table.pk).update(finished_at=ended)
+
+    seen, brought = f"running- {now.timestamp() - 110:.0f}", set()
+    for _ in range(10):
+        fragment = text(operator.get(f"/runs/{run.pk}/live/", {"seen": seen}))
+        assert len(fragment) < 10_000
+        brought |= {int(pk) for pk in re.findall(r'<tr id="table-(\d+)"', fragment)}
+        (seen,) = (unquote(found) for found in re.findall(r'live/\?seen=([^"]+)"', fragment))
+    assert brought == {table.pk for table in run.tables.all()}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed", "succeeded"])
+def test_a_run_in_another_state_brings_all_of_its_tables(
+    operator: Client, make_run: MakeRun, text: Text, status: str
+) -> None:
+    run = make_run(status, tables=30)
+    seen = "pausing-load 1795349717"
+    fragment = text(operator.get(f"/runs/{run.pk}/live/", {"seen": seen}))
+    assert '<div id="run-tables" hx-swap-oob="true"' in fragment
+    assert len(re.findall(r'<tr id="table-\d+"', fragment)) == 30
 
 
 @pytest.mark.parametrize("status", Run.Status.values)
@@ -59,7 +127,7 @@ def test_polling_ends_with_the_run(
 
     fragment = text(operator.get(f"/runs/{run.pk}/live/"))
 
-    assert (f'hx-get="/runs/{run.pk}/live/"' in fragment) == (status in Run.ACTIVE)
+    assert (f'hx-get="/runs/{run.pk}/live/?seen=' in fragment) == (status in Run.ACTIVE)
 
 
 def test_the_numbers_stand_beside_the_bars(operator: Client, make_run: MakeRun, text: Text) -> None:
@@ -94,22 +162,28 @@ def test_a_queued_run_says_when_no_worker_comes(
 def test_a_worker_that_is_silent_is_said(operator: Client, make_run: MakeRun, text: Text) -> None:
     run = make_run("running", heartbeat_at=timezone.now() - timedelta(seconds=42))
 
-    assert "No sign of life from the worker for 42 s" in show(operator, run, text)
+    page = show(operator, run, text)
+
+    assert "No progress for 42 s: there is no sign of life from the worker." in page
+    assert "start one with <code>manage.py run_huey</code>" in page
 
 
 def test_a_failure_says_what_happened_to_the_data_and_what_to_do(
     operator: Client, make_run: MakeRun, text: Text
 ) -> None:
-    run = make_run("failed", error="The server <went> away. Run `manage.py x`.", traceback="T<B>")
+    error = "The server <went> away. Run `manage.py x`."
+    run = make_run("failed", tables=4, error=error, traceback="T<B>")
     run.tables.filter(position=0).update(status="done", wiped=True)
     run.tables.filter(position=1).update(status="failed", wiped=True, error="too long")
+    run.tables.filter(position=3).update(status="failed", wiped=True, copied_rows=700)
 
     page = show(operator, run, text)
 
     assert "The server &lt;went&gt; away. Run <code>manage.py x</code>." in page
     assert "<strong>shop.Table1</strong> (table shop_table1): too long" in page
     assert "1 table copied in full" in page
-    assert "Wiped in shop_mysql and not copied in full:</strong> shop.Table1." in page
+    assert "Wiped in shop_mysql and empty:</strong> shop.Table1." in page
+    assert "Copied in part:</strong> <ul><li>shop.Table3: 700 of 1,000 rows" in page
     assert "Not touched in shop_mysql: shop.Table2." in page
     assert "What to do next" in page
     assert '<pre tabindex="0">T&lt;B&gt;</pre>' in page
@@ -138,16 +212,17 @@ def test_rejected_rows_are_shown(operator: Client, make_run: MakeRun, text: Text
     assert "1,234 rejected" in show(operator, run, text)
 
 
-def test_a_success_leads_to_its_audit_and_claims_no_more_than_counts(
+def test_a_success_leads_to_its_audit_and_claims_no_more_than_was_compared(
     operator: Client, make_run: MakeRun, make_audit: Callable[..., Audit], text: Text
 ) -> None:
-    run = make_run("succeeded")
+    run = make_run("succeeded", compares_cells=False)
     audit = make_audit("counts-only", run=run)
 
     page = show(operator, run, text)
 
     assert f'<a href="/audits/{audit.pk}/">Read audit {audit.pk}</a>' in page
     assert "Cells were not compared." in page
+    assert "every cell" in show(operator, make_run("succeeded"), text)
 
 
 def test_a_reverse_run_is_said(operator: Client, make_run: MakeRun, text: Text) -> None:
@@ -220,5 +295,20 @@ def test_the_number_of_tables_does_not_change_the_number_of_queries(
     run = make_run("running", tables=tables)
     operator.get(f"/runs/{run.pk}/live/")
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(12):
         operator.get(f"/runs/{run.pk}/live/")
+
+
+def test_a_paused_run_says_what_it_has_wiped_and_not_filled(
+    sign_in: Callable[[Any], Client],
+    bob: Any,
+    make_run: Callable[..., Run],
+    text: Callable[..., str],
+) -> None:
+    run = make_run(Run.Status.PAUSED)
+    run.tables.filter(position=0).update(wiped=True)
+
+    page = text(sign_in(bob).get(run.get_absolute_url()))
+
+    assert "What happened to the data" in page
+    assert f"Wiped in {run.dest['name']} and empty:" in page

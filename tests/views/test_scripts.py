@@ -165,7 +165,7 @@ def test_a_poll_does_not_close_what_was_opened(open_page: Open, running: Run) ->
 
     page.click("#cancel summary")
     page.focus("#cancel button")
-    with page.expect_response("**/live/"):
+    with page.expect_response("**/live/*"):
         pass
     TableCopy.objects.filter(run=running).update(copied_rows=500)
     expect(page, ".run-rows", "2,000 of 4,000 rows")
@@ -178,10 +178,10 @@ def test_a_poll_does_not_close_what_was_opened(open_page: Open, running: Run) ->
 def test_a_lost_connection_is_said_and_the_last_state_stays(open_page: Open, running: Run) -> None:
     page = open_page(f"/runs/{running.pk}/")
 
-    page.route("**/live/", lambda route: route.abort())
+    page.route("**/live/*", lambda route: route.abort())
     expect(page, "#connection", "Not updated since .* does not need this page")
     assert page.is_visible("text=1,000 of 4,000 rows")
-    page.unroute("**/live/")
+    page.unroute("**/live/*")
 
     page.wait_for_selector("#connection", state="hidden", timeout=POLL)
 
@@ -204,3 +204,58 @@ def test_no_page_is_wider_than_the_window(
     page.set_viewport_size({"width": width, "height": 800})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# In the place of the browser's own, which would show it to nobody here.
+NOTIFICATION = """
+window.told = [];
+window.asked = 0;
+window.Notification = class {
+  constructor(title, options) { window.told.push([title, options.body]); }
+  static requestPermission() { window.asked += 1; return Promise.resolve("%s"); }
+};
+"""
+
+
+def end(run: Run) -> None:
+    now = timezone.now()
+    Run.objects.filter(pk=run.pk).update(status="cancelled", active_dest=None, finished_at=now)
+
+
+def test_who_asked_for_it_is_notified_once_when_the_run_ends(
+    open_page: Open, page: Page, running: Run
+) -> None:
+    run = running
+    page.add_init_script(NOTIFICATION % "granted")
+    open_page(f"/runs/{run.pk}/")
+    assert page.evaluate("asked") == 0
+
+    page.click("text=Notify me when it ends")
+    expect(page, "#notify-answer", "You will be notified")
+    assert page.locator("#notify-button").count() == 0
+    assert page.evaluate("told") == []
+
+    end(run)
+    page.wait_for_selector("#notify", state="hidden", timeout=POLL)
+    [[title, body]] = page.evaluate("told")
+    assert f"Run {run.pk}" in title
+    assert body == f"Run {run.pk} is cancelled."
+
+
+def test_nobody_is_notified_who_has_refused(open_page: Open, page: Page, running: Run) -> None:
+    run = running
+    page.add_init_script(NOTIFICATION % "denied")
+    open_page(f"/runs/{run.pk}/")
+    page.click("text=Notify me when it ends")
+    expect(page, "#notify-answer", "does not allow this page")
+
+    end(run)
+    page.wait_for_selector("#notify", state="hidden", timeout=POLL)
+    assert page.evaluate("told") == []
+
+
+def test_an_ended_run_offers_no_notification(open_page: Open, page: Page, running: Run) -> None:
+    end(running)
+    open_page(f"/runs/{running.pk}/")
+
+    assert page.is_hidden("#notify")

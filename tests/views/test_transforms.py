@@ -199,7 +199,7 @@ def test_rows_that_are_to_be_left_out_are_not_promised(
     client = sign_in(alice)
     client.post("/runs/select/", {"label": labels})
     CountRequest.objects.all().delete()
-    assert "This can’t start: 1 thing" in text(client.get("/runs/new/"))
+    assert "This can’t start: 1 finding" in text(client.get("/runs/new/"))
 
     page = text(choose(client, "auth.User_groups.user_id=skip-orphans"))
 
@@ -264,8 +264,9 @@ def test_a_run_and_its_audit_name_the_transforms_and_claim_counts_only(
     make_audit: Callable[..., Audit],
     files: Files,
 ) -> None:
-    run = make_run("succeeded", transforms=["shop.Table0.name=strip-nul"])
-    audit = make_audit("counts-only", run=run)
+    transforms = ["shop.Table0.name=strip-nul"]
+    run = make_run("succeeded", transforms=transforms, compares_cells=False)
+    audit = make_audit("counts-only", run=run, transforms=transforms, counts_only=True)
     client = sign_in(bob)
 
     for page in (text(client.get(f"/runs/{run.pk}/")), text(client.get(f"/audits/{audit.pk}/"))):

@@ -9,9 +9,10 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models, transaction
+from django.db import connection, models
 
 from . import models as nasty
+from . import variant_rows
 from .values import TEXTS, UUIDS, Pair, values
 
 # As many rows as make more than one batch of anything.
@@ -36,13 +37,13 @@ STRING_KEYS = [
 ]
 
 
-@transaction.atomic
 def fill(pair: Pair) -> None:
     """Every table gets rows; the order is one in which foreign keys hold."""
     fill_fields(pair)
     fill_keys(pair)
     fill_relations()
     fill_names()
+    variant_rows.fill(pair)
 
 
 def fill_fields(pair: Pair) -> None:
@@ -71,7 +72,8 @@ def fill_keys(pair: Pair) -> None:
         (nasty.BigAutoKey, 2**63 - 2),
         (nasty.SmallAutoKey, 2**15 - 2),
     ):
-        for key in (-(largest + 2), -7, *zero, 1, 2, 5, 1000, largest):
+        gaps = (key for key in (10**6, 10**12) if key < largest)
+        for key in (-(largest + 2), -7, *zero, 1, 2, 5, 1000, *gaps, largest):
             model._default_manager.create(pk=key, name=f"key {key}"[:20])
     fill_uuid_keys()
     for number, text in enumerate(STRING_KEYS):
@@ -83,6 +85,7 @@ def fill_keys(pair: Pair) -> None:
         for number in (-1, 0, 1):
             nasty.CompositeKey.objects.create(tenant=one.key[:19], number=number, name="part")
     fill_parents()
+    variant_rows.fill_keys()
 
 
 def fill_uuid_keys() -> None:
@@ -143,6 +146,7 @@ def fill_people() -> None:
         fill_tags(person, strings[number])
         nasty.Elsewhere.objects.create(person=person)
     nasty.Elsewhere.objects.create(person_id=987_654_321, uuid_id="f" * 32)
+    variant_rows.fill_relations(*nasty.Person.objects.order_by("pk")[:2])
     user = User.objects.create_user("dora", password=None)
     group = Group.objects.create(name="everyone")
     group.permissions.set(Permission.objects.filter(content_type__app_label="nasty"))

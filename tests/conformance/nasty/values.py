@@ -42,8 +42,8 @@ BEYOND = [0x10000, 0x1F600, 0xE0001, 0x10FFFF]
 
 TEXTS = [
     "",
-    " ",
     "   leading and trailing   ",
+    " ",
     "trailing\u00a0",
     r"\N",
     r"\n",

@@ -53,6 +53,22 @@ class OneToOneKey(models.Model):
     name = models.CharField(max_length=20)
 
 
+class ToOneToOneKey(models.Model):
+    """The type of its key is found two references away."""
+
+    row = models.OneToOneField(OneToOneKey, models.CASCADE, primary_key=True)
+    others = models.ManyToManyField(OneToOneKey, related_name="+")
+
+
+class DecimalKey(models.Model):
+    key = models.DecimalField(max_digits=12, decimal_places=3, primary_key=True)
+
+
+class MomentKey(models.Model):
+    key = models.DateTimeField(primary_key=True)
+    parent = models.ForeignKey("self", models.CASCADE, null=True)
+
+
 class Vehicle(models.Model):
     name = models.CharField(max_length=20)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
@@ -39,6 +39,8 @@ class Egg(models.Model):
 class Person(models.Model):
     name = models.CharField(max_length=50)
     clubs = models.ManyToManyField(StringKey, through="Membership")
+    friends = models.ManyToManyField("self", through="Friendship")
+    tags = GenericRelation("Tagged")  # a column of its own it has none
     uuids = models.ManyToManyField(UUIDKey)
     # Its through table's name is longer than any vendor allows, so Django shortens it.
     names_that_this_person_has_been_known_by_in_the_course_of_a_long_life = models.ManyToManyField(
@@ -60,6 +62,51 @@ class Membership(models.Model):
             models.CheckConstraint(condition=models.Q(fee__gte=0), name="fee_is_not_negative"),
         )
         indexes = (models.Index(fields=("-since", "club"), name="membership_since"),)
+
+
+class Friendship(models.Model):
+    """A through table whose both ends are the same table."""
+
+    one = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    other = models.ForeignKey(Person, models.CASCADE, related_name="+")
+
+
+class Passport(models.Model):
+    """One to one, and perhaps to none."""
+
+    person = models.OneToOneField(Person, models.SET_NULL, null=True)
+
+
+class Residence(models.Model):
+    """A key of two columns, one of which refers to another table."""
+
+    pk = models.CompositePrimaryKey("person_id", "since")
+    person = models.ForeignKey(Person, models.CASCADE)
+    since = models.DateTimeField()
+    place = models.TextField(blank=True)
+
+
+class Letter(models.Model):
+    """Refers to two columns at once, which Django has no constraint for, and is kept in order."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="letters")
+    since = models.DateTimeField()
+    residence = models.ForeignObject(
+        Residence,
+        models.DO_NOTHING,
+        from_fields=("person", "since"),
+        to_fields=("person", "since"),
+    )
+
+    class Meta:
+        order_with_respect_to = "person"
+
+
+class Nothing(models.Model):
+    """Has no rows, and refers to a table that has."""
+
+    person = models.ForeignKey(Person, models.CASCADE)
+    number = models.IntegerField(unique=True)
 
 
 class Tagged(models.Model):

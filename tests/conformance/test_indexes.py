@@ -1,0 +1,36 @@
+"""The nasty project's indexes go and come back exactly as `migrate` made them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.conftest import Host
+from tests.conftest import MakeDatabase
+from tests.engine.conftest import VENDORS, OpenDatabase, open_database
+from tests.engine.schemas import schema
+
+__all__ = ["open_database"]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_what_migrate_made_is_back_after_a_drop(
+    vendor: str, host: Host, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    host(url, "fill", vendor, vendor)
+    database = open_database(url)
+    tables = list(database.estimates())
+    before = schema(database)
+    keys = database.foreign_keys(tables) if database.drops_foreign_keys else []
+    indexes = database.secondary_indexes(tables)
+    assert len(indexes) > len(tables)
+    for key in keys:
+        database.drop_foreign_key(key)
+    for table in tables:
+        database.drop_indexes(table, [index for index in indexes if index.table == table])
+    assert database.secondary_indexes(tables) == []
+    for table in tables:
+        database.restore_indexes(table, [index for index in indexes if index.table == table])
+    for key in keys:
+        database.restore_foreign_key(key)
+    assert schema(database) == before

@@ -1,0 +1,177 @@
+"""What sessions of one database do to each other: hold names, end each other, be interrupted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.errors import ServerError
+from tests.conftest import MakeDatabase
+from tests.engine.conftest import VENDORS, OpenDatabase, run, typed
+
+vendors = pytest.mark.parametrize("vendor", VENDORS)
+servers = pytest.mark.parametrize("vendor", ["postgresql", "mysql"])
+
+# Counts for longer than any test takes.
+ENDLESS = {
+    "postgresql": "SELECT pg_sleep(600)",
+    "mysql": "SELECT COUNT(*) FROM seq_1_to_1000000000000 WHERE seq % 7 = 9",
+    "sqlite": (
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    ),
+}
+
+
+@vendors
+def test_a_name_is_reserved_by_one_session_until_that_is_closed(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    with open_database(url) as first, open_database(url) as second:
+        assert first.reserve("run", "one")
+        assert not second.reserve("run", "other")
+        first.close()
+        assert reserved_soon(second)
+
+
+def reserved_soon(database: Database) -> bool:
+    """A server notices the end of a session a little later."""
+    deadline = time.monotonic() + 10
+    while not (found := database.reserve("run", "other")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+@servers
+def test_names_are_those_of_one_database(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    with (
+        open_database(make_database(vendor)) as one,
+        open_database(make_database(vendor)) as other,
+    ):
+        assert one.reserve("run", "one")
+        assert other.reserve("run", "one")
+        assert not other.evict("nobody")
+
+
+def test_beside_a_sqlite_file_nothing_is_left(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database("sqlite")
+    path = Path(url.removeprefix("sqlite:///"))
+    with open_database(url) as database:
+        assert database.reserve("run", "one")
+        assert sorted(path.parent.glob(f"{path.name}*")) == [path, Path(f"{path}-run")]
+    assert sorted(path.parent.glob(f"{path.name}*")) == [path]
+
+
+@servers
+def test_a_session_that_is_evicted_has_written_nothing(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    with open_database(url) as late, open_database(url) as next_one:
+        run(late, "CREATE TABLE t (id integer PRIMARY KEY)")
+        assert late.reserve("run", "late")
+        late.acquire("t#0")
+        run(late, late.begin, "INSERT INTO t VALUES (1)")
+
+        assert next_one.evict("late")
+
+        next_one.acquire("t#0")
+        assert reserved_soon(next_one)
+        assert next_one.query("SELECT * FROM t") == []
+        with pytest.raises(ServerError) as caught:
+            late.execute("COMMIT")
+        assert caught.value.transient
+
+
+@contextmanager
+def interrupting(database: Database) -> Iterator[None]:
+    """Interrupt whatever the database is at, again and again."""
+    done = threading.Event()
+
+    def interrupt() -> None:
+        while not done.wait(0.2):
+            database.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@vendors
+def test_a_statement_is_interrupted_from_another_thread(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    with open_database(make_database(vendor)) as database:
+        with interrupting(database), pytest.raises(ServerError) as caught:
+            database.query(ENDLESS[vendor])
+        assert caught.value.transient
+        assert database.query("SELECT 1") in ([(1,)], ((1,),))
+
+
+@vendors
+def test_an_interruption_finds_the_reader_of_a_table(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    """It may have a connection of its own."""
+    with open_database(make_database(vendor)) as database:
+        run(
+            database, "CREATE TABLE t (id integer NOT NULL PRIMARY KEY)", "INSERT INTO t VALUES (1)"
+        )
+        endless = {
+            "postgresql": "CREATE VIEW slow AS SELECT id, pg_sleep(600)::text AS s FROM t",
+            "mysql": "CREATE VIEW slow AS SELECT id FROM t"
+            " WHERE BENCHMARK(100000000000, MD5(id)) = 0",
+            "sqlite": f"CREATE VIEW slow AS SELECT id FROM t WHERE 0 < ({ENDLESS['sqlite']})",
+        }[vendor]
+        run(database, endless)
+        columns = [column for column in typed(database, "slow") if column.column.name == "id"]
+        if vendor == "postgresql":
+            columns = typed(database, "slow")
+        with interrupting(database), pytest.raises(ServerError):
+            database.read("slow", columns, lambda block: None)
+
+
+@vendors
+def test_what_is_asked_wrongly_is_not_tried_again(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    with open_database(make_database(vendor)) as database:
+        with pytest.raises(ServerError) as caught:
+            database.query("SELECT nothing FROM nowhere")
+        assert not caught.value.transient
+
+
+@servers
+def test_every_session_has_its_limits(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    settings = {
+        "postgresql": "SELECT current_setting('lock_timeout'),"
+        " current_setting('statement_timeout'),"
+        " current_setting('idle_in_transaction_session_timeout')",
+        "mysql": "SELECT @@innodb_lock_wait_timeout, @@max_statement_time,"
+        " @@idle_transaction_timeout",
+    }[vendor]
+    with open_database(make_database(vendor)) as database:
+        ((*found,),) = database.query(settings)
+    assert (
+        list(map(str, found))
+        == {
+            "postgresql": ["30s", "1d", "1h"],
+            "mysql": ["30", "86400.0", "3600"],
+        }[vendor]
+    )

@@ -1,0 +1,142 @@
+"""Workers that are killed, stopped or suspended: the next one goes on, and nothing is doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from tests.conftest import ROOT, manage
+from tests.faults.conftest import LEASE, LOG, Scene, StartWorker, holding
+from tests.services.conftest import Postgres
+from tests.services.deployment import wait_until
+from tests.settings import VARIABLES
+
+pytestmark = pytest.mark.django_db
+
+Whole = Callable[[int], None]
+
+# What holds a worker up in a phase, and the phase after which it can be put there.
+IN_THE_WAY = {
+    "wipe": ("", "LOCK TABLE auth_user IN ACCESS SHARE MODE"),
+    "load": ("load", "SELECT 1"),
+    "indexes": ("load", "LOCK TABLE django_admin_log IN ROW EXCLUSIVE MODE"),
+    "sequences": ("load", "ALTER SEQUENCE django_admin_log_id_seq CACHE 1"),
+    "verify": ("sequences", "SELECT 1"),
+}
+
+
+@pytest.mark.parametrize("phase", IN_THE_WAY)
+def test_a_worker_that_is_killed_in_any_phase_is_followed_by_the_next(
+    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole, phase: str
+) -> None:
+    after, statement = IN_THE_WAY[phase]
+    died = worker(scene)
+    with ExitStack() as stack:
+        if not after:
+            stack.enter_context(holding(postgres, statement))
+        run = scene.start(*LOG)
+        if after:
+            scene.wait_for_phase(run, after, phase, "verify")
+            stack.enter_context(holding(postgres, statement))
+        if phase == "load":
+            scene.wait_for_chunk(run)
+        elif phase == "indexes":  # they are built as soon as their table is loaded
+            scene.wait_for("SELECT 1 FROM migrations_ui_run WHERE doing LIKE '%index%_log'")
+        else:
+            scene.wait_for_phase(run, phase)
+        died.stop(signal.SIGKILL)
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    worker(scene)
+    whole(run)
+    assert any("No sign of life" in what for what in scene.told(run))
+
+
+def test_a_worker_that_is_asked_to_stop_leaves_its_run_to_the_next(
+    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
+) -> None:
+    stopped = worker(scene)
+    run = scene.start(*LOG)
+    scene.wait_for_chunk(run)
+    began = time.monotonic()
+    assert stopped.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 10
+    assert scene.status(run) == "queued"
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    worker(scene)
+    whole(run)
+    assert "The worker was stopped. The next one goes on from there." in scene.told(run)
+
+
+def test_a_worker_that_comes_back_late_can_not_write(
+    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
+) -> None:
+    late = worker(scene)
+    run = scene.start(*LOG)
+    scene.wait_for_chunk(run)
+    late.process.send_signal(signal.SIGSTOP)
+    worker(scene)
+    wait_until(lambda: any("No sign of life" in what for what in scene.told(run)))
+    scene.wait_for_phase(run, "load")
+    late.process.send_signal(signal.SIGCONT)
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    whole(run)
+    assert late.process.poll() is None
+    assert "another worker has taken over" in late.said()
+
+
+def test_a_command_that_was_killed_and_is_started_again_takes_over(
+    scene: Scene, postgres: Postgres, whole: Whole
+) -> None:
+    name = postgres.name
+    command = [sys.executable, "manage.py", "copydata", *LOG, "--wipe", name]
+    env = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    env |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "CUTOVER_VAR": str(scene.var)}
+    first = subprocess.Popen(  # noqa: S603  # our own command line
+        command, cwd=ROOT, env=env | dict(scene.env)
+    )
+    wait_until(lambda: bool(scene.rows("SELECT 1 FROM migrations_ui_run")))
+    scene.wait_for_chunk(1)
+    first.kill()
+    first.wait()
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    began = time.monotonic()
+    done = manage(scene.var, scene.env, "copydata", *LOG, "--wipe", name)
+    assert done.returncode == 0, done.stderr
+    assert "Run 1 was left behind; this goes on with it." in done.stderr
+    assert time.monotonic() - began < 60 + LEASE
+    assert scene.rows("SELECT count(*) FROM migrations_ui_run") == [(1,)]
+    wiped = "The destination's tables of the selection are empty."
+    assert scene.told(1).count(wiped) == 1
+    whole(1)
+
+
+def test_a_run_of_which_the_queue_knows_nothing_is_found(
+    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
+) -> None:
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    run = scene.start(*LOG)
+    for queue in scene.var.glob("huey.sqlite3*"):
+        queue.unlink()
+    worker(scene)
+    whole(run)
+
+
+def test_with_workers_that_are_killed_every_few_seconds_a_run_still_ends(
+    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
+) -> None:
+    workers = [worker(scene) for _ in range(2)]
+    run = scene.start(*LOG)
+    for turn in range(3):
+        scene.wait_for_phase(run, "load", "indexes", "constraints", "sequences", "verify")
+        time.sleep(1)
+        workers[turn % 2].stop(signal.SIGKILL)
+        workers[turn % 2] = worker(scene)
+    postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
+    whole(run)
