@@ -87,6 +87,19 @@ imports: $(VENV)/.installed-test ## which module may import which
 unit: $(VENV)/.installed-test ## the tests, on private servers; ARGS="-k audit" for some of them
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: chaos
+chaos: packages $(VENV)/.installed-test ## break things at random while runs are under way; SECONDS=60 SEED=…
+	@$(BIN)/python -m tests.faults --seconds "$(or $(SECONDS),60)" $(if $(SEED),--seed "$(SEED)")
+
+.PHONY: bench
+bench: packages $(VENV)/.installed-test ## race Cutover against its rivals; SCALE=0.1 ONLY=pg-mariadb,…
+	@.ci/packages rivals || echo "Debian's rivals can't be installed; the bench goes on without." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--constraint constraints.txt --editable ".[mysql,test,bench]" </dev/null || \
+		echo "Python's rivals can't be installed; the bench goes on without." >&2
+	@$(BIN)/python -m tests.bench $(if $(SCALE),--scale "$(SCALE)") $(if $(RUNS),--runs "$(RUNS)") \
+		--only "$(ONLY)"
+
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(call install,.)
 
