@@ -77,7 +77,7 @@ def measure(
 
 def watch(process: subprocess.Popen[bytes], began: float, patience: float) -> Measured:
     """Wait for the process, looking at the memory of its family meanwhile."""
-    peaks: dict[str, int] = {}
+    peaks: dict[int, tuple[str, int]] = {}
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
@@ -89,7 +89,8 @@ def watch(process: subprocess.Popen[bytes], began: float, patience: float) -> Me
         time.sleep(LOOK)
     seconds = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, peaks)
+    by_name = {f"{name} {pid}": peak for pid, (name, peak) in peaks.items()}
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, by_name)
 
 
 def family(pid: int) -> list[int]:
@@ -106,16 +107,19 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def note_peak(pid: int, peaks: dict[str, int]) -> None:
-    """Keep the highest resident size that the process has had so far."""
+def note_peak(pid: int, peaks: dict[int, tuple[str, int]]) -> None:
+    """Note the name of the process and the highest resident size that it has had so far.
+
+    The kernel keeps the highest.  So the last look is the one that counts: what an earlier one saw
+    may have been from before the exec, when name and memory were still those of the parent.
+    """
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:  # it has just ended
         return
     facts = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     if "VmHWM" in facts:  # not a zombie
-        name = f"{facts['Name'].strip()} {pid}"
-        peaks[name] = max(peaks.get(name, 0), int(facts["VmHWM"].split()[0]) * 1024)
+        peaks[pid] = facts["Name"].strip(), int(facts["VmHWM"].split()[0]) * 1024
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -19,12 +19,17 @@ def parent_of(script: str) -> str:
 
 
 def test_the_memory_of_each_process_counts_children_included(tmp_path: Path) -> None:
-    parent = (
-        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS!r}], check=True)"
-    )
-    measured = measure([sys.executable, "-c", parent], tmp_path)
+    measured = measure([sys.executable, "-c", parent_of(HOLDS)], tmp_path)
     assert len(measured.peak_rss) == 2
     assert measured.largest_rss > 64_000_000 > min(measured.peak_rss.values())
+
+
+def test_what_a_process_was_before_its_exec_counts_no_more(tmp_path: Path) -> None:
+    """It has the memory of its parent until then."""
+    small = f"[sys.executable, '-c', {'import time; time.sleep(1)'!r}]"
+    turning = f"{HOLDS}; import os, sys; os.execv(sys.executable, {small})"
+    measured = measure([sys.executable, "-c", turning], tmp_path)
+    assert measured.largest_rss < 64_000_000
 
 
 def test_cpu_seconds_include_children(tmp_path: Path) -> None:
