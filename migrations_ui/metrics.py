@@ -70,7 +70,7 @@ def of_the_workers() -> Iterator[Metric]:
     silent = len(health.workers) - len(health.alive)
     other = sum(worker.other_version for worker in health.alive)
     yield one("cutover_workers_alive", "Workers that give signs of life", len(health.alive))
-    yield one("cutover_workers_silent", "Workers that vanished in the last hour", silent)
+    yield one("cutover_workers_silent", "Workers that vanished in the last five minutes", silent)
     yield one("cutover_workers_other_version", "Live workers on other code than the pages", other)
     yield one("cutover_queue_up", "Whether the queue can be reached", int(not health.trouble))
     yield one("cutover_queue_length", "Tasks that wait for a worker", health.waiting)

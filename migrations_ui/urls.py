@@ -28,6 +28,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("metrics", health.metrics, name="metrics"),
     path("workers/live/", overview.workers_live, name="workers_live"),
+    path("workers/nobody/<slug:note>/", overview.nobody, name="nobody"),
     # /tables/
     path("tables/", tables.tables, name="tables"),
     path("tables/live/", tables.live, name="tables_live"),

@@ -25,16 +25,18 @@ from django.db import DatabaseError, connection
 from django.db.models import DurationField, ExpressionWrapper, F
 from huey.contrib.djhuey import HUEY
 
+from migrations_ui.engine.databases.access import BUSY_TIMEOUT
 from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Worker
 from migrations_ui.sides import Refused
 from migrations_ui.ticker import Ticker
 
 BEAT = 2.0  # seconds
-# Seconds without a sign of life after which a worker counts as dead.
-DEAD_AFTER = 15
-# After so long nobody wants to read of a dead one any more.
-FORGOTTEN_AFTER = timedelta(hours=1)
+# Seconds without a sign of life after which a worker counts as dead: more than a live one on a
+# busy machine waits until a control database in SQLite lets it write.
+DEAD_AFTER = BUSY_TIMEOUT + 10
+# After so long nobody wants to read of a dead one any more, unless it was the last.
+FORGOTTEN_AFTER = timedelta(minutes=5)
 # The key under which the queue itself keeps its name: two URLs may lead to one queue.
 QUEUE_NAME = "cutover.queue"
 START_ONE = "Start one with `manage.py run_huey`"
@@ -193,7 +195,13 @@ def look() -> Health:
         )
         for worker in Worker.objects.annotate(age=age)
     ]
-    return Health(workers, waiting, trouble)
+    return Health(_remembered(workers), waiting, trouble)
+
+
+def _remembered(workers: list[Seen]) -> list[Seen]:
+    """Without those of long ago, whose rows no live worker has taken away; but the last of all."""
+    recent = [worker for worker in workers if worker.silent < FORGOTTEN_AFTER.total_seconds()]
+    return recent or sorted(workers, key=lambda worker: worker.silent)[:1]
 
 
 def require() -> None:

@@ -29,6 +29,10 @@ class Folder:
         return self.path / "dest.sqlite3"
 
     @property
+    def control(self) -> Path:
+        return self.path / "control.sqlite3"
+
+    @property
     def unfinished(self) -> Path:
         """Named after this process: one that was killed may have left a writer behind."""
         return self.path / f"source.unfinished.{os.getpid()}.sqlite3"
@@ -45,7 +49,7 @@ class Folder:
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
             "SOURCE_DATABASE_URL": url(self.source),
             "DEST_DATABASE_URL": url(self.dest),
-            "CONTROL_DATABASE_URL": url(self.path / "control.sqlite3"),
+            "CONTROL_DATABASE_URL": url(self.control),
         }
 
     def rows(self) -> int | None:

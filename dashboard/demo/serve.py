@@ -8,10 +8,11 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -20,9 +21,10 @@ from dashboard.demo.children import ROOT, AskedToStop, ChildFailed, Children
 from dashboard.demo.databases import Folder, prepare
 
 HOST = "127.0.0.1"
+WORKER = "The worker"
 WORKER_SETTINGS = "dashboard.demo.worker_settings"
-# Seconds that the web server gets to answer for the first time.
-READY_WITHIN = 60.0
+# Seconds that web server and worker get to give their first signs of life.
+READY_WITHIN = 120.0
 
 READY = """
 Cutover is ready:  http://{host}:{port}/
@@ -31,8 +33,10 @@ Cutover is ready:  http://{host}:{port}/
   source:      {source}
   destination: {dest}
 
-Ctrl-C stops it; `make demo` starts it again on the same data; `make demo-reset` starts over.
+Ctrl-C stops it. `make demo` goes on where it was; `make demo-reset` starts anew.
 """
+STOPPED = """
+The demo has stopped. `make demo` goes on where it was; `make demo-reset` starts anew."""
 
 
 class CannotStart(Exception):
@@ -48,7 +52,7 @@ def main() -> int:
         with only_one(folder), Children(folder.environment()) as children:
             serve(folder, port, rows, children)
     except AskedToStop:
-        print("\nThe demo has stopped.", flush=True)
+        print(STOPPED, flush=True)
         return 0
     except (CannotStart, ChildFailed) as error:
         verb = "can't start" if isinstance(error, CannotStart) else "has stopped"
@@ -93,8 +97,9 @@ def serve(folder: Folder, port: int, rows: int, children: Children) -> None:
     """Prepare, start, and watch until something ends.  Raises AskedToStop or ChildFailed."""
     prepare(folder, rows, children)
     children.start("The web server", web_server(port))
-    children.start("The worker", ["manage.py", "run_huey"], DJANGO_SETTINGS_MODULE=WORKER_SETTINGS)
+    children.start(WORKER, ["manage.py", "run_huey"], DJANGO_SETTINGS_MODULE=WORKER_SETTINGS)
     wait_until_ready(port, children)
+    wait_for_the_worker(folder, children)
     print(READY.format(host=HOST, port=port, source=folder.source, dest=folder.dest), flush=True)
     while True:
         children.watch()
@@ -119,6 +124,18 @@ def wait_until_ready(port: int, children: Children) -> None:
         else:
             return
     raise CannotStart(f"the web server did not become ready in {READY_WITHIN:.0f} s: {answer}")
+
+
+def wait_for_the_worker(folder: Folder, children: Children) -> None:
+    """Until it has written its row: before that, the pages would say that there is none."""
+    deadline = time.monotonic() + READY_WITHIN
+    question = "SELECT 1 FROM migrations_ui_worker WHERE pid = ?"
+    with closing(sqlite3.connect(folder.control, isolation_level=None)) as control:
+        while time.monotonic() < deadline:
+            children.watch()
+            if control.execute(question, [children.running[WORKER].pid]).fetchone():
+                return
+    raise CannotStart(f"the worker did not become ready in {READY_WITHIN:.0f} s")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,14 @@ def workers_live(request: HttpRequest) -> HttpResponse:
     return render(request, "cutover/health/live.html", _health())
 
 
+@look
+@require_safe
+def nobody(request: HttpRequest, note: str) -> HttpResponse:
+    """The note beside buttons that wait for a worker, which is polled; `note` is its id."""
+    context = {"id": note, "reason": workers.look().nobody}
+    return render(request, "cutover/health/nobody.html", context)
+
+
 def _health() -> dict[str, Any]:
     undelivered = Notification.objects.exclude(error="").exclude(status=Notification.Status.SENT)
     return {"health": workers.look(), "undelivered": undelivered.order_by("-id")[:SHOWN]}

@@ -1,6 +1,7 @@
 "use strict";
 
-// The button waits for the destination's name, and for choices of transforms to be applied.
+// The button waits for the destination's name, for choices of transforms to be applied, and for a
+// worker (a note, by which it is described then, says that there is none; see live.js).
 // The server checks the name again, and starts with those transforms that were applied.
 
 (() => {
@@ -11,7 +12,8 @@
     const field = document.getElementById("name");
     if (!field || field.disabled) return;
     const button = field.form.querySelector("button[type=submit]");
-    button.disabled = waiting || field.value.trim() !== field.dataset.expected;
+    const named = field.value.trim() === field.dataset.expected;
+    button.disabled = waiting || !named || button.hasAttribute("aria-describedby");
   };
 
   const unapplied = () =>

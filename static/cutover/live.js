@@ -32,6 +32,17 @@
     document.querySelectorAll("[data-announce]").forEach(show);
   };
 
+  // A worker is there again: what its note describes need not wait for one any more.
+  const free = () => {
+    document.querySelectorAll("[data-worker-is-back]").forEach((note) => {
+      document.querySelectorAll(`[aria-describedby="${note.id}"]`).forEach((button) => {
+        button.removeAttribute("aria-describedby");
+        button.disabled = false;
+      });
+    });
+  };
+
+  document.addEventListener("htmx:afterSwap", free);
   document.addEventListener("DOMContentLoaded", connected);
   document.addEventListener("htmx:afterSettle", connected);
   ["htmx:sendError", "htmx:timeout", "htmx:responseError"].forEach((name) => {

@@ -93,7 +93,7 @@
     write(note, reached.length ? reachSentence(reached) : "");
     note.hidden = !reached.length;
     status.parentElement.querySelectorAll("button").forEach((button) => {
-      button.disabled = !selected.length || "nobody" in button.dataset;
+      button.disabled = !selected.length || button.hasAttribute("aria-describedby");
     });
   };
 

@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.settings import VARIABLES
 
-PATIENCE = 60
+PATIENCE = 150
 
 
 class Demo:

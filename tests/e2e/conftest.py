@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Enough for some seconds of copying, so that there is something to see.
 ROWS = 120_000
-PATIENCE = 60
+PATIENCE = 150
 WAIT = 30_000  # milliseconds
 
 

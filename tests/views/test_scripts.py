@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from migrations_ui import services
+from migrations_ui import services, workers
 from migrations_ui.models import CountRequest, Run, TableCopy
 from tests.views.conftest import GROUPS, Files
 
@@ -115,6 +115,49 @@ def test_the_button_waits_for_the_destinations_name(open_page: Open) -> None:
 
     page.wait_for_url("**/runs/*/")
     assert Run.objects.get().status == Run.Status.QUEUED
+
+
+def test_a_worker_that_comes_back_frees_the_buttons_and_nothing_typed_is_lost(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page("/tables/")
+    page.check("[value='auth.Group']")
+    page.click("text=Review the wipe and the copy")
+    page.wait_for_selector("#plan[hx-get]")
+    count_everything()
+    page.wait_for_selector("#name", timeout=POLL)
+    with monkeypatch.context() as patch:
+        patch.setattr(workers.Health, "nobody", "No worker is running.")
+        page.reload()
+        page.fill("#reject_limit", "7")
+        page.fill("#name", "shop.sqlite3")
+        assert page.is_disabled("text=Wipe shop.sqlite3")
+        assert page.is_disabled("text=Look again")
+
+    expect(page, "#nobody", "A worker is there now.")
+    assert page.is_enabled("text=Wipe shop.sqlite3")
+    assert page.is_enabled("text=Look again")
+    assert page.input_value("#name") == "shop.sqlite3"
+    assert page.input_value("#reject_limit") == "7"
+    assert page.evaluate("document.activeElement.id") == "name"
+    page.fill("#name", "another")
+    assert page.is_disabled("text=Wipe shop.sqlite3")
+
+
+def test_a_worker_that_comes_back_frees_no_button_that_waits_for_a_selection(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_everything()
+    with monkeypatch.context() as patch:
+        patch.setattr(workers.Health, "nobody", "No worker is running.")
+        page = open_page("/tables/")
+        assert page.is_disabled("text=Count exactly")
+
+    expect(page, "#nobody", "A worker is there now.")
+    assert page.is_enabled("text=Count exactly")
+    assert page.is_disabled("text=Review the wipe and the copy")
+    page.check("[value='auth.Group']")
+    assert page.is_enabled("text=Review the wipe and the copy")
 
 
 def test_a_choice_that_is_not_applied_holds_the_button(open_page: Open, files: Files) -> None:

@@ -137,7 +137,7 @@ def test_a_button_that_nobody_would_follow_is_off_and_says_why(
     assert 'id="nobody"' not in page
 
 
-def test_the_confirmation_is_off_and_its_field_as_well(
+def test_the_confirmation_is_off_until_somebody_would_do_it(
     operator: Client, text: Text, beat: Callable[[], None]
 ) -> None:
     labels = ["auth.Group"]
@@ -149,12 +149,26 @@ def test_the_confirmation_is_off_and_its_field_as_well(
 
     page = text(operator.get("/runs/new/"))
     assert " disabled" in button(page, "Wipe shop.sqlite3")
-    assert re.search(r'<input type="text" id="name"[^>]* disabled', page)
+    assert ' href="">Refresh</a></noscript>' in page
     assert NOBODY in page
 
     beat()
     page = text(operator.get("/runs/new/"))
     assert " disabled" not in button(page, "Wipe shop.sqlite3")
+
+
+def test_the_note_asks_again_until_somebody_would_do_it(
+    operator: Client, text: Text, beat: Callable[[], None]
+) -> None:
+    url = "/workers/nobody/nobody-retry/"
+    assert f'hx-get="{url}"' in (note := text(operator.get(url)))
+    assert NOBODY in note
+
+    beat()
+    note = text(operator.get(url))
+    assert 'id="nobody-retry"' in note
+    assert "data-worker-is-back" in note
+    assert "hx-get" not in note
 
 
 def test_a_catch_up_is_off_and_refused(operator: Client, text: Text) -> None:
