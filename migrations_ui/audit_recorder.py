@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -13,7 +14,11 @@ from django.utils import timezone
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.errors import Cancelled, EngineError
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.persisting import PAUSES, pause
 from migrations_ui.models import Audit, AuditedTable, Difference, Run
+from migrations_ui.ticker import patiently
+
+logger = logging.getLogger(__name__)
 
 # Seconds over which the rate is taken.
 RATE_WINDOW = 10.0
@@ -51,6 +56,22 @@ class AuditRecorder:
         """Raise `Cancelled` when the operator has asked to stop."""
         if self._cancelled.is_set():
             raise Cancelled("The audit was cancelled.")
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        if attempt > len(PAUSES):
+            return False
+        self._note(error)
+        pause(attempt, self.check)
+        return True
+
+    @patiently
+    def _note(self, error: EngineError) -> None:
+        """Say that something has to be tried again; the run whose audit it is counts it."""
+        logger.warning("audit %s: tried again after: %s", self.audit_id, error)
+        self._mine().update(doing=f"trying again after: {error}"[:255])
+        if self.run_id:
+            runs = Run.objects.filter(pk=self.run_id)
+            runs.update(retries=F("retries") + 1, last_retry=str(error))
 
     # -- What is written --------------------------------------------------------------------------
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
@@ -19,6 +20,7 @@ from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import Cancelled, EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout, layouts
+from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.preflight import Endpoints
 from migrations_ui.engine.structure import Structure, look
 from migrations_ui.engine.transfer import SequenceState, sequence_states
@@ -60,8 +62,8 @@ def new_audit(
         reverse=reverse,
         counts_only=counts_only,
         workers=run.workers if run else workers,
-        source=asdict(source.side),
-        dest=asdict(dest.side),
+        source=run.source if run else asdict(source.side),
+        dest=run.dest if run else asdict(dest.side),
     )
     before = {copy.label: copy for copy in run.tables.all()} if run else {}
     expected = expected_rows(tables, source, dest)
@@ -194,16 +196,18 @@ class Auditing:
         self.labels = list(report.tables.values_list("label", flat=True))
 
     def run(self) -> None:
-        positions.note(self.report, "start", known=self.known)
+        positions.note(self.report, "start", self.recorder, known=self.known)
         runs = last_runs(self.report, self.labels)
-        with self.connect() as (source, dest):
-            found, findings = self.layouts(runs, source, dest)
+        with self.connected() as (source, dest):
+            found, findings = persist(
+                self.recorder, lambda: self.layouts(runs, source, dest), source, dest
+            )
             self._report(findings)
             if self.report.counts_only:
                 self._count(found, source, dest)
         if not self.report.counts_only:
             self._compare(found, runs)
-        positions.note(self.report, "end")
+        positions.note(self.report, "end", self.recorder)
 
     def _compare(self, found: Sequence[Layout], runs: Mapping[str, Run]) -> None:
         """Compare every cell, and all that is around the rows."""
@@ -220,11 +224,20 @@ class Auditing:
         )
         self.recorder.tick()
         self.recorder.doing("looking at keys, indexes, constraints and references")
-        with self.connect() as (source, dest):
-            structure = look(found, source, dest, host_app_labels())
+        with self.connected() as (source, dest):
+            structure = persist(
+                self.recorder,
+                lambda: look(found, source, dest, host_app_labels()),
+                source,
+                dest,
+            )
         self.report.structure = [as_json(line) for line in structure.general]
         for layout in found:
             self._conclude(layout, structure)
+
+    def connected(self) -> AbstractContextManager[tuple[Database, Database]]:
+        """Both sides, once they can be reached."""
+        return connected(self.recorder, self.connect)
 
     @contextmanager
     def connect(self) -> Iterator[tuple[Database, Database]]:
@@ -278,12 +291,13 @@ class Auditing:
 
     def _count(self, found: Sequence[Layout], source: Database, dest: Database) -> None:
         """Count both sides of each table and look at the next keys."""
-        states = sequence_states(found, source, dest)
+        states = persist(self.recorder, lambda: sequence_states(found, source, dest), source, dest)
         for layout in found:
             self.recorder.doing(f"counting {layout.label}")
             row = self.report.tables.get(label=layout.label)
-            row.source_rows = source.count(layout.source_name, layout.rows)
-            row.dest_rows = dest.count(layout.dest_name)
+            count = partial(source.count, layout.source_name, layout.rows)
+            row.source_rows = persist(self.recorder, count, source)
+            row.dest_rows = persist(self.recorder, partial(dest.count, layout.dest_name), dest)
             run = self.report.run
             row.rejected = (
                 run.rejected.filter(label=row.label, arrived_at=None).count() if run else 0

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from django.db.models import F
 from django.utils import timezone
@@ -18,7 +19,9 @@ from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.persisting import persist
 from migrations_ui.engine.repairing import Repair
 from migrations_ui.engine.transforms import parse, transformed
 from migrations_ui.links import Links
@@ -27,6 +30,7 @@ from migrations_ui.plans import Plan
 from migrations_ui.recorder import Recorder
 from migrations_ui.sides import Refused, chosen_tables
 
+NOTHING_CHANGED = "Nothing was changed."
 # Seconds between two writes of the progress.
 WRITES = 0.5
 
@@ -71,19 +75,8 @@ def repair(
     """Compare and repair; the tables, and what was found of those in which nothing was changed."""
     labels = list(run.tables.values_list("label", flat=True))
     recorder.phase(Run.Phase.PREFLIGHT)
-    now = plan(labels, reverse=run.reverse)
-    if problems := blockers(now):
-        raise Refused("Nothing was changed. " + " ".join(problems))
-    if fingerprint(now) != run.fingerprint:
-        raise Refused(
-            "Nothing was changed: the databases, the tables or the transforms of their last copy "
-            "are not what was confirmed. Confirm again."
-        )
-    positions.note(run, "start")
-    found = plans.check(chosen_tables(labels), reverse=run.reverse).layouts
+    found = persist(recorder, lambda: preflight(run, labels, recorder, links))
     copies = auditing.last_copies(run.source["identity"], run.dest["identity"], labels)
-    with links.open() as (source, _):
-        found = transformed(found, map(parse, run.transforms), source)
     work = Repair(
         found,
         links.open,
@@ -96,6 +89,24 @@ def repair(
     same = {label: one for label, one in work.comparisons.items() if label not in changed}
     recorder.event(told(work.changed, work.comparisons))
     return found, same
+
+
+def preflight(run: Run, labels: Sequence[str], recorder: Recorder, links: Links) -> list[Layout]:
+    """Check everything again; stop unless it is what the operator confirmed."""
+    make = partial(plan, labels, reverse=run.reverse)
+    now = plans.insist_on(make, NOTHING_CHANGED)
+    if problems := blockers(now):
+        raise Refused(" ".join([NOTHING_CHANGED, *problems]))
+    if fingerprint(now) != run.fingerprint:
+        raise Refused(
+            "Nothing was changed: the databases, the tables or the transforms of their last copy "
+            "are not what was confirmed. Confirm again."
+        )
+    positions.note(run, "start", recorder)
+    report = plans.check(chosen_tables(labels), reverse=run.reverse)
+    insist(report.findings, NOTHING_CHANGED)
+    with links.open() as (source, _):
+        return transformed(report.layouts, map(parse, run.transforms), source)
 
 
 def told(changed: Sequence[Layout], comparisons: Mapping[str, Comparison]) -> str:
@@ -126,6 +137,9 @@ class Ledger:
 
     def check(self) -> None:
         self.recorder.check()
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        return self.recorder.again(error, attempt)
 
     def phase(self, name: str) -> None:
         self._write()

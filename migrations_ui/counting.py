@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.base import Database
-from migrations_ui.engine.errors import EngineError
+from migrations_ui.engine.errors import EngineError, ServerError
 from migrations_ui.engine.layout import names_on
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.sides import chosen_tables, endpoints
@@ -31,12 +31,13 @@ def count_exactly(tables: Sequence[Table], *, reverse: bool) -> None:
     """Count the tables on both sides and keep the numbers; one side may fail alone."""
     ends = endpoints(reverse=reverse)
     errors = [
-        str(error)
+        error
         for connect in (ends.open_source, ends.open_dest)
         if (error := _count_side(connect, tables))
     ]
     if errors:
-        raise EngineError(" ".join(errors))
+        passing = all(error.transient for error in errors)
+        raise ServerError(" ".join(map(str, errors)), transient=passing)
 
 
 def _count_side(connect: Callable[[], Database], tables: Sequence[Table]) -> EngineError | None:

@@ -101,8 +101,11 @@ def is_outdated(check: DataCheck) -> bool:
     return check.finished_at is None or check.finished_at < timezone.now() - RECENT
 
 
-def execute(check_id: int, look: Look) -> None:
-    """Look at the values, table by table; `look` is the preflight of servers and schemas."""
+def execute(check_id: int, look: Look) -> Exception | None:
+    """Look at the values, table by table; `look` is the preflight of servers and schemas.
+
+    What went wrong is kept with the check, and returned.
+    """
     check = DataCheck.objects.get(pk=check_id)
     same = DataCheck.objects.filter(pk=check_id)
     same.update(status=DataCheck.Status.RUNNING, heartbeat_at=timezone.now())
@@ -114,14 +117,16 @@ def execute(check_id: int, look: Look) -> None:
         check.schemas = schemas_of(report)
         check.findings = [asdict(found) for found in _values(check, report)]
     except Exception as error:
+        wrong: Exception | None = error
         check.status, check.error = DataCheck.Status.FAILED, str(error)
         if not isinstance(error, EngineError):
             logger.exception("%s failed", check)
     else:
-        check.status = DataCheck.Status.FINISHED
+        wrong, check.status = None, DataCheck.Status.FINISHED
     ticker.stop()
     check.doing, check.finished_at = "", timezone.now()
     check.save()
+    return wrong
 
 
 def _values(check: DataCheck, report: Report) -> list[Finding]:

@@ -25,7 +25,9 @@ from migrations_ui import (
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
+from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.persisting import persist
 from migrations_ui.engine.rejecting import Allowance
 from migrations_ui.engine.transfer import Transfer
 from migrations_ui.engine.transforms import parse, transformed
@@ -39,6 +41,7 @@ from migrations_ui.ticker import Ticker, patiently
 logger = logging.getLogger(__name__)
 
 WORKER = "worker"
+NOTHING_WIPED = "Nothing was wiped."
 # Set when this process is to stop: its runs are left to the next one.
 leaving = Event()
 UNFINISHED = (TableCopy.Status.WAITING, TableCopy.Status.COPYING)
@@ -106,9 +109,8 @@ def _take(run: Run, holder: str) -> bool:
 
 def _clear_up(run: Run, links: Links) -> None:
     """Put back what a run took off that was cancelled while nobody was on it."""
-    with links.open() as (_, dest):
-        for problem in journal.restore(run.dest["identity"], dest):
-            logger.warning("%s: %s", run, problem)
+    for problem in restored(run, links):
+        logger.warning("%s: %s", run, problem)
     raise Cancelled("The run was cancelled.")
 
 
@@ -180,19 +182,8 @@ def _steps(run: Run, recorder: Recorder, links: Links) -> None:
         found, same = catching_up.repair(run, recorder, links)
         _whole_and_verified(run, recorder, links, found, same)
         return
-    labels = list(run.tables.values_list("label", flat=True))
     recorder.phase(Run.Phase.PREFLIGHT)
-    begun = recorder.begun
-    found = resuming.layouts_of(run, labels) if begun else preflight(run, labels)
-    positions.note(run, "start")
-    with links.open() as (source, dest):
-        found = transformed(found, map(parse, run.transforms), source)
-        if begun:
-            resuming.check(run, found, source, dest)
-            recorder.settle()
-        else:
-            # What an earlier run could not put back would be unknown to this one, and lost.
-            journal.restore(run.dest["identity"], dest)
+    found = persist(recorder, lambda: ready(run, recorder, links))
     recorder.layouts = {layout.label: layout for layout in found}
     Transfer(
         found,
@@ -205,6 +196,23 @@ def _steps(run: Run, recorder: Recorder, links: Links) -> None:
     _whole_and_verified(run, recorder, links, found)
 
 
+def ready(run: Run, recorder: Recorder, links: Links) -> list[Layout]:
+    """The tables as both databases have them, when everything is as it should be."""
+    labels = list(run.tables.values_list("label", flat=True))
+    begun = recorder.begun
+    found = resuming.layouts_of(run, labels) if begun else preflight(run, labels)
+    positions.note(run, "start", recorder)
+    with links.open() as (source, dest):
+        found = transformed(found, map(parse, run.transforms), source)
+        if begun:
+            resuming.check(run, found, source, dest)
+            recorder.settle()
+        else:
+            # What an earlier run could not put back would be unknown to this one, and lost.
+            journal.restore(run.dest["identity"], dest)
+    return found
+
+
 def _whole_and_verified(
     run: Run,
     recorder: Recorder,
@@ -213,15 +221,20 @@ def _whole_and_verified(
     known: Mapping[str, Comparison] | None = None,
 ) -> None:
     """Put back what is still missing, do the steps, and audit the run's tables."""
-    with links.open() as (_, dest):
-        # What the rows that were there kept from being put back before the wipe.
-        if problems := journal.restore(run.dest["identity"], dest):
-            raise EngineError("The destination is not whole. " + " ".join(problems))
+    # What the rows that were there kept from being put back before the wipe.
+    if problems := persist(recorder, lambda: restored(run, links)):
+        raise EngineError("The destination is not whole. " + " ".join(problems))
     recorder.phase(Run.Phase.STEPS)
     known = untouched(known, steps.do_all(run, recorder.check))
-    positions.note(run, "end")
+    positions.note(run, "end", recorder)
     recorder.phase(Run.Phase.VERIFY)
     verify(run, recorder, found, known)
+
+
+def restored(run: Run, links: Links) -> list[str]:
+    """Put back what is missing on the run's destination; what could not be, in words."""
+    with links.open() as (_, dest):
+        return journal.restore(run.dest["identity"], dest)
 
 
 def untouched(
@@ -235,22 +248,26 @@ def untouched(
     return None
 
 
-def look_at_values(check_id: int) -> None:
-    """Do a queued look at the source's values."""
-    datachecks.execute(check_id, lambda tables, reverse: plans.check(tables, reverse=reverse))
+def look_at_values(check_id: int) -> Exception | None:
+    """Do a queued look at the source's values; what went wrong."""
+    return datachecks.execute(
+        check_id, lambda tables, reverse: plans.check(tables, reverse=reverse)
+    )
 
 
 def preflight(run: Run, labels: Sequence[str]) -> list[Layout]:
     """Count and check everything again; stop unless it is what the operator confirmed."""
     tables = chosen_tables(labels)
     counting.count_exactly(tables, reverse=run.reverse)
-    plan = plans.make_plan(labels, reverse=run.reverse, transforms=run.transforms)
+    make = partial(plans.make_plan, labels, reverse=run.reverse, transforms=run.transforms)
+    plan = plans.insist_on(make, NOTHING_WIPED)
     if plan.checked is None or datachecks.is_outdated(plan.checked):
         check = DataCheck.objects.create(labels=labels, operator=run.operator, reverse=run.reverse)
-        look_at_values(check.pk)
-        plan = plans.make_plan(labels, reverse=run.reverse, transforms=run.transforms)
+        if wrong := look_at_values(check.pk):
+            raise wrong
+        plan = plans.insist_on(make, NOTHING_WIPED)
     if blockers := plan.blockers_beyond(run.reject_limit):
-        raise Refused("Nothing was wiped. " + " ".join(str(found) for found in blockers))
+        raise Refused(" ".join([NOTHING_WIPED, *map(str, blockers)]))
     now = plans.fingerprint(plan.source, plan.dest, plan.tables, plan.transforms)
     if now != run.fingerprint:
         shown = dict(run.tables.values_list("label", "dest_rows_before"))
@@ -261,7 +278,9 @@ def preflight(run: Run, labels: Sequence[str]) -> list[Layout]:
         )
     for row in plan.tables:
         run.tables.filter(label=row.label).update(source_rows=row.source_rows)
-    return plans.check(tables, reverse=run.reverse).layouts
+    report = plans.check(tables, reverse=run.reverse)
+    insist(report.findings, NOTHING_WIPED)
+    return report.layouts
 
 
 def verify(

@@ -83,7 +83,8 @@ def restore(dest_identity: str, dest: Database) -> list[str]:
     """Put back what is missing, whichever run dropped it; what could not be, in words.
 
     Idempotent.  Indexes come first: a foreign key may lead to a unique one.  A foreign key that
-    rows violate is there again afterwards, but not valid; the next try validates it.
+    rows violate is there again afterwards, but not valid; the next try validates it.  An error that
+    passes by itself is raised: the next attempt goes on from there.
     """
     problems = _restore_indexes(dest_identity, dest)
     for entry in missing_constraints(dest_identity):
@@ -91,6 +92,8 @@ def restore(dest_identity: str, dest: Database) -> list[str]:
         try:
             dest.restore_foreign_key(key)
         except EngineError as error:
+            if error.transient:
+                raise
             logger.warning("%s is not restored: %s", entry, error)
             problems.append(str(error))
         else:
@@ -108,6 +111,8 @@ def _restore_indexes(dest_identity: str, dest: Database) -> list[str]:
         try:
             dest.restore_indexes(table, wanted)
         except EngineError as error:
+            if error.transient:
+                raise
             logger.warning("indexes of %s are not restored: %s", table, error)
             problems.append(str(error))
         else:

@@ -16,6 +16,7 @@ from django.db import connection
 from migrations_ui.claims import lease
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, Suspended
+from migrations_ui.engine.persisting import persist
 from migrations_ui.engine.preflight import Endpoints
 from migrations_ui.models import Run
 from migrations_ui.recorder import Recorder
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 NAME = "cutover-run"
 # Seconds between two looks whether the hold is still there.
 LOOK_AGAIN = 5.0
+# Seconds between two tries to take hold.
+SOON = 0.2
 
 
 class Links:
@@ -82,11 +85,11 @@ class Reservation:
 
     def __enter__(self) -> Self:
         deadline = time.monotonic() + 2 * lease().total_seconds()
-        while not self._hold():
+        while not persist(self.recorder, self._hold):
             self.recorder.check()
             if time.monotonic() > deadline:
                 self._refuse()
-            time.sleep(0.2)
+            time.sleep(SOON)
         self._thread.start()
         return self
 
@@ -103,11 +106,18 @@ class Reservation:
 
     def _hold(self) -> bool:
         """Take hold of the destination; False when somebody else has it."""
-        if self.database is None:
-            self.database = self.links.ends.open_dest()
-        if self.before:
-            self.database.evict(self.before)
-        return self.database.reserve(NAME, self.recorder.holder)
+        database, self.database = self.database, None
+        if database is None:
+            database = self.links.ends.open_dest()
+        try:
+            if self.before:
+                database.evict(self.before)
+            held = database.reserve(NAME, self.recorder.holder)
+        except EngineError:
+            database.close()  # the next try needs a new one
+            raise
+        self.database = database
+        return held
 
     def _refuse(self) -> None:
         """Say who may have it: the worker that was given up, or somebody of whom we don't know."""
@@ -130,11 +140,19 @@ class Reservation:
 
     def _look(self) -> None:
         """Take hold again, where the session was lost."""
-        if self.database is None:
-            return
-        try:
-            self.database.query("SELECT 1")
-        except EngineError:
-            self.database.reconnect()
-            if not self.database.reserve(NAME, self.recorder.holder):
+        if self.database is not None:
+            try:
+                self.database.query("SELECT 1")
+            except EngineError:
+                self.database.close()
+                self.database = None
+            else:
+                return
+        # The server may not have noticed yet that the lost session has ended.
+        self.before = self.recorder.holder
+        deadline = time.monotonic() + LOOK_AGAIN
+        while not self._hold():
+            if time.monotonic() > deadline:
                 self.recorder.give_way()
+                return
+            time.sleep(SOON)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from migrations_ui import datachecks, journal
 from migrations_ui.engine import catalog, preflight
 from migrations_ui.engine.catalog import Table
-from migrations_ui.engine.errors import EngineError
-from migrations_ui.engine.findings import Finding, Severity, status
+from migrations_ui.engine.errors import EngineError, ServerError
+from migrations_ui.engine.findings import Finding, Severity, insist, status
 from migrations_ui.engine.preflight import Report
 from migrations_ui.engine.transforms import parse, transformed, with_labels
 from migrations_ui.models import DataCheck
@@ -176,6 +176,25 @@ def make_plan(
         checked=data,
         transforms=declared,
     )
+
+
+def insist_on(make: Callable[[], Plan], before: str) -> Plan:
+    """A plan of which everything could be looked at; raise what prevented it and passes by itself.
+
+    `before` is said before it.
+    """
+    try:
+        plan = make()
+    except Refused as refused:
+        cause = refused.__cause__
+        if isinstance(cause, EngineError) and cause.transient:
+            raise cause from None
+        raise
+    for side in (plan.source, plan.dest):
+        if side.error:
+            raise ServerError(f"{before} {side.error}", transient=True)
+    insist(plan.findings, before)
+    return plan
 
 
 def declared_transforms(

@@ -7,10 +7,12 @@ bookkeeping (`engine/databases/positions.py`), which takes milliseconds; no tabl
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.cache import cache as memory
@@ -21,8 +23,11 @@ from migrations_ui.engine.databases.access import Config, place
 from migrations_ui.engine.databases.positions import Movement, Others, Position, State
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import names_on
+from migrations_ui.engine.persisting import Patience, persist
 from migrations_ui.models import Audit, Run, SignOff
 from migrations_ui.sides import Refused, endpoints, host_tables
+
+logger = logging.getLogger(__name__)
 
 ROLES = ("source", "dest")
 # Seconds for which a page believes what it was told, and that a side could not be asked.
@@ -34,17 +39,19 @@ PAUSE = 1.5
 # -- Taking positions -----------------------------------------------------------------------------
 
 
-def note(report: Run | Audit, moment: str, *, known: Collection[str] = ()) -> None:
+def note(
+    report: Run | Audit, moment: str, patience: Patience, *, known: Collection[str] = ()
+) -> None:
     """Keep where both sides stand at the "start" or the "end" of a run or an audit.
 
-    The start is kept once, whoever goes on with it later.  A side that can't be asked is left out:
-    the copy and the comparison themselves will say what is wrong with it.  An audit's `known`
-    tables were compared by its run, after the start of that.
+    The start is kept once, whoever goes on with it later.  A side that can't be asked is asked
+    again, then left out: the copy and the comparison themselves will say what is wrong with it.  An
+    audit's `known` tables were compared by its run, after the start of that.
     """
     kept = report.positions
     if moment == "start" and kept:
         return
-    for role, position in take(report, settled=True).items():
+    for role, position in take(report, settled=True, patience=patience).items():
         if known and moment == "start" and isinstance(report, Audit) and report.run:
             first = report.run.positions.get(role, {}).get("start")
             position = as_of_both(role, first, position, known)
@@ -71,15 +78,20 @@ def as_of_both(
     return replace(now, mark="", tables=tables)
 
 
-def take(report: Run | Audit, *, settled: bool = False) -> dict[str, Position]:
+def take(
+    report: Run | Audit, *, settled: bool = False, patience: Patience | None = None
+) -> dict[str, Position]:
     """Where the sides stand that can be asked, by role; tables go by their labels."""
-    labels = set(report.tables.values_list("label", flat=True))
+    tables = tables_of(report.tables.values_list("label", flat=True))
     found = {}
     for role, config in configs(reverse=report.reverse).items():
+        ask = partial(position_of, config, tables, settled=settled)
         try:
-            found[role] = position_of(config, tables_of(labels), settled=settled)
-        except EngineError:
-            continue
+            found[role] = persist(patience, ask) if patience else ask()
+        except EngineError as error:
+            if patience:
+                patience.check()
+            logger.warning("%s: where the %s stands is not known: %s", report, role, error)
     return found
 
 

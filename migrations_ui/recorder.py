@@ -22,6 +22,7 @@ from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun
+from migrations_ui.engine.persisting import PAUSES, pause
 from migrations_ui.engine.rejecting import Rejected
 from migrations_ui.models import (
     Chunk,
@@ -44,8 +45,6 @@ RATE_WINDOW = 10.0
 LOOK_AGAIN = 0.5
 # When all rows are there, a cancel would save no time: the constraints are put back in any case.
 FINISHING = {Run.Phase.CONSTRAINTS, Run.Phase.SEQUENCES}
-# Seconds before the first, second … further try after an error that passes by itself.
-PAUSES = (1, 2, 4, 8, 16)
 
 
 class LeaseLost(Suspended):
@@ -180,10 +179,7 @@ class Recorder:
         if attempt > len(PAUSES):
             return False
         self._note(error)
-        deadline = time.monotonic() + PAUSES[attempt - 1]
-        while time.monotonic() < deadline:
-            self.check()
-            time.sleep(0.1)
+        pause(attempt, self.check)
         return True
 
     @patiently

@@ -8,6 +8,7 @@ from django.db.models import Q, Sum
 
 from migrations_ui import counting, plans
 from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Chunk, Run, TableCopy
 from migrations_ui.sides import Refused, chosen_tables
@@ -18,6 +19,7 @@ NEW_RUN = "Nothing more was copied. Select the tables again and confirm a new ru
 def layouts_of(run: Run, labels: Sequence[str]) -> list[Layout]:
     """The tables as both databases have them now."""
     report = plans.check(chosen_tables(labels), reverse=run.reverse)
+    insist(report.findings)
     if report.source is None or report.dest is None:
         raise Refused(" ".join(str(found) for found in report.blockers))
     for role, server in (("source", report.source), ("dest", report.dest)):

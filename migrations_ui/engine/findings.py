@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from migrations_ui.engine.errors import ServerError
+
 
 class Severity(StrEnum):
     """A blocker keeps a run from starting; a warning is for the operator to weigh."""
@@ -21,7 +23,8 @@ class Finding:
 
     `refused` says that the destination refuses these rows one by one: they can be set aside.
     `transforms` are the declared transforms of its column that overcome it, `overcome_by` those of
-    other columns, each as label.column=name.
+    other columns, each as label.column=name.  `passing` says that it may be gone when it is looked
+    for again: a server that was away, a connection that was lost.
     """
 
     code: str
@@ -36,6 +39,7 @@ class Finding:
     refused: bool = False
     transforms: tuple[str, ...] = ()
     overcome_by: tuple[str, ...] = ()
+    passing: bool = False
 
     @property
     def choices(self) -> list[str]:
@@ -47,6 +51,16 @@ class Finding:
         return (
             f"{where}: {self.message} {self.remedy}" if where else f"{self.message} {self.remedy}"
         )
+
+
+def insist(findings: Iterable[Finding], before: str = "") -> None:
+    """Raise what kept something from being looked at and passes by itself, if anything did.
+
+    `before` is said before it.
+    """
+    for finding in findings:
+        if finding.passing:
+            raise ServerError(f"{before} {finding.message}".strip(), transient=True)
 
 
 def status(findings: Iterable[Finding]) -> str:

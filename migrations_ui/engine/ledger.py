@@ -9,8 +9,8 @@ from typing import Protocol
 from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
-from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.persisting import Patience
 from migrations_ui.engine.rejecting import Rejected
 
 
@@ -24,7 +24,7 @@ class Begun:
     indexes: Sequence[Index] = ()
 
 
-class Ledger(Protocol):
+class Ledger(Patience, Protocol):
     """Who keeps what a transfer does, hands out its chunks, and may stop it by an exception.
 
     Workers call it from several threads.
@@ -33,12 +33,6 @@ class Ledger(Protocol):
     @property
     def begun(self) -> Begun | None:
         """What an earlier attempt has left, where the destination was wiped: go on from there."""
-
-    def check(self) -> None:
-        """Raise what makes the transfer stop, if anything does."""
-
-    def again(self, error: EngineError, attempt: int) -> bool:
-        """Wait, and say whether to do it once more after this error, which passes by itself."""
 
     def confirm(self, chunk: Chunk) -> None:
         """Raise unless the chunk is still this worker's, now that it has the destination's lock."""

@@ -136,6 +136,7 @@ def not_checked(error: EngineError) -> Finding:
         message=f"A part of preflight could not be done: {error}",
         remedy="What is not known can't be confirmed. Mend what the server complains about, then "
         "run preflight again.",
+        passing=error.transient,
     )
 
 
@@ -146,6 +147,7 @@ def unreachable(side: str, error: EngineError) -> Finding:
         message=str(error),
         remedy=f"Set {'SOURCE' if side == 'source' else 'DEST'}_DATABASE_URL to a database that "
         "this machine reaches.",
+        passing=error.transient,
     )
 
 

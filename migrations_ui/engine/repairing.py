@@ -6,14 +6,16 @@ destination's is deleted and the source's, if it still has one, is loaded: one t
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from migrations_ui.engine.comparing import Comparison, Pair, RowDifference
+from migrations_ui.engine.comparing import Comparison, Found, Pair, RowDifference
 from migrations_ui.engine.copying import batches
 from migrations_ui.engine.crew import Connect, Crew
 from migrations_ui.engine.databases.base import Database, ForeignKey, Rows
@@ -21,6 +23,7 @@ from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.kinds import NULL
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Rejects, load_batch
 from migrations_ui.engine.transfer import Orphans, one_of, put_back, set_sequences
 from migrations_ui.engine.verifying import Listener, compare_tables
@@ -33,9 +36,6 @@ SPOOLED = 1024 * 1024
 
 class Ledger(Listener, Protocol):
     """Who is told what a repair does, by any of its threads, and may stop it by an exception."""
-
-    def check(self) -> None:
-        """Raise what stops the repair, if it is to stop."""
 
     def phase(self, name: str) -> None:
         """A phase begins: compare, repair, constraints, sequences."""
@@ -88,7 +88,8 @@ class Repair:
                 if self.changed:
                     self.repair(spools, dest)
                 self.ledger.phase("sequences")
-                set_sequences(self.layouts, source, dest)
+                adjust = partial(set_sequences, self.layouts, source, dest)
+                persist(self.ledger, adjust, source, dest)
 
     def compare(self, spools: Mapping[str, Spool]) -> None:
         """Compare every cell, and note the keys of the rows that differ."""
@@ -100,7 +101,7 @@ class Repair:
             witness,
             workers=self.workers,
             set_aside=self.set_aside,
-            found=lambda layout: spools[layout.label].add,
+            found=lambda layout: spools[layout.label].part(),
         )
         problems = [*witness.errors, *(spool.problem for spool in spools.values() if spool.problem)]
         if problems:
@@ -110,30 +111,31 @@ class Repair:
     def repair(self, spools: Mapping[str, Spool], dest: Database) -> None:
         """Copy what differs again, with the foreign keys out of the way meanwhile."""
         self.ledger.phase("repair")
-        keys = dest.foreign_keys([layout.dest_name for layout in self.changed])
+        names = [layout.dest_name for layout in self.changed]
+        keys = persist(self.ledger, lambda: dest.foreign_keys(names), dest)
         crew = Crew(self.workers if dest.writes_at_once else 1, self.pair)
 
         def work(layout: Layout, source: Database, dest: Database) -> None:
-            self.repair_table(spools[layout.label], source, dest, crew.check)
+            attempt = partial(self.repair_table, spools[layout.label], source, dest, crew.check)
+            self.ledger.repaired(layout, *persist(self.ledger, attempt, source, dest))
 
         self.ledger.dropping(keys if dest.drops_foreign_keys else [], [])
+        put = partial(put_back, keys, dest, self.ledger.restored)
         try:
-            if dest.drops_foreign_keys:
-                for key in keys:
-                    dest.drop_foreign_key(key)
+            persist(self.ledger, lambda: take_off(keys, dest), dest)
             crew.share(one_of(self.changed), work)
             self.ledger.phase("constraints")
         except BaseException:
             with suppress(EngineError):  # the journal keeps what could not be put back
-                put_back(keys, dest, self.ledger.restored)
+                put()
             raise
-        if problems := put_back(keys, dest, self.ledger.restored):
+        if problems := persist(self.ledger, put, dest):
             raise Orphans(" ".join(problems))
 
     def repair_table(
         self, spool: Spool, source: Database, dest: Database, check: Callable[[], None]
-    ) -> None:
-        """Delete the rows that differ, and load those that the source has."""
+    ) -> tuple[int, int]:
+        """Delete the rows that differ, and load those that the source has; how many these were."""
         layout = spool.layout
         pair = Pair(layout, source, dest)
         rejects, loaded = Rejects(), 0
@@ -144,14 +146,20 @@ class Repair:
                 self.ledger.check()
                 for batch in batches(rows_of(pair, keys, source)):
                     loaded += load_batch(dest, layout, batch, rejects)
-        self.ledger.repaired(layout, spool.rows, loaded)
+        return spool.rows, loaded
 
     @contextmanager
     def pair(self) -> Iterator[tuple[Database, Database]]:
         """Connections for one thread, the destination's set up for loading."""
-        with self.connect() as (source, dest):
-            dest.prepare_load()
-            yield source, dest
+        with connected(self.ledger, self.connect, loading=True) as databases:
+            yield databases
+
+
+def take_off(keys: Sequence[ForeignKey], dest: Database) -> None:
+    """Drop the foreign keys, where that is how they are kept from being in the way."""
+    if dest.drops_foreign_keys:
+        for key in keys:
+            dest.drop_foreign_key(key)
 
 
 def delete(pair: Pair, spool: Spool, dest: Database) -> None:
@@ -182,6 +190,12 @@ class Witness:
         self.comparisons: dict[str, Comparison] = {}
         self.errors: list[str] = []
 
+    def check(self) -> None:
+        self.ledger.check()
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        return self.ledger.again(error, attempt)
+
     def progress(self, layout: Layout, rows: int) -> None:
         self.ledger.progress(layout, rows)
 
@@ -210,16 +224,26 @@ class Spool:
     def __exit__(self, *exception: object) -> None:
         self._file.close()
 
+    @contextmanager
+    def part(self) -> Iterator[Found]:
+        """Takes the rows of a part that differ; they are kept where that ends without an error."""
+        with Spool(self.layout) as part:
+            yield part.add
+            with self._lock:
+                self.rows += part.rows
+                self.problem = self.problem or part.problem
+                part._file.seek(0)
+                shutil.copyfileobj(part._file, self._file)
+
     def add(self, row: RowDifference) -> None:
         """Note a row that differs."""
-        with self._lock:
-            self.rows += 1
-            if not self.layout.key_positions or NULL in row.key.split(b"\t"):
-                self.problem = (
-                    f"Rows of {self.layout.label} differ that have no key to find them by: copy "
-                    "the table again."
-                )
-            self._file.write(row.key + b"\n")
+        self.rows += 1
+        if not self.layout.key_positions or NULL in row.key.split(b"\t"):
+            self.problem = (
+                f"Rows of {self.layout.label} differ that have no key to find them by: copy "
+                "the table again."
+            )
+        self._file.write(row.key + b"\n")
 
     def blocks(self) -> Iterator[bytes]:
         """The keys as canonical rows, in blocks of whole ones."""

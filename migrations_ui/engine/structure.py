@@ -87,7 +87,9 @@ def references(keys: Sequence[ForeignKey], dest: Database) -> Line:
     """Whether every row's foreign keys lead to a row."""
     try:
         return Line(REFERENCES, tuple(filter(None, (orphans(key, dest) for key in keys))))
-    except EngineError:
+    except EngineError as error:
+        if error.transient:
+            raise
         return Line(REFERENCES, None)
 
 

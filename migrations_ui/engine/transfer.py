@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 from typing import TypeVar
 
 from migrations_ui.engine.chunks import Chunk, chunks
@@ -19,9 +18,9 @@ from migrations_ui.engine.errors import EngineError, IndexRefused, RowRefused, S
 from migrations_ui.engine.jobs import Jobs
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun, Ledger
+from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Allowance, Rejects
 
-Result = TypeVar("Result")
 Part = TypeVar("Part", Index, ForeignKey)
 
 
@@ -82,10 +81,8 @@ class Transfer:
     @contextmanager
     def pair(self) -> Iterator[tuple[Database, Database]]:
         """Connections for one thread, the destination's set up for loading."""
-        with ExitStack() as closing:
-            source, dest = self.persist(lambda: closing.enter_context(self.connect()))
-            dest.prepare_load()
-            yield source, dest
+        with connected(self, self.connect, loading=True) as databases:
+            yield databases
 
     def run(self) -> None:
         """Do it all; raise what went wrong."""
@@ -93,12 +90,12 @@ class Transfer:
             if not dest.writes_at_once:
                 self.crew = Crew(1, self.pair)
             begun = self.ledger.begun
-            keys = self.in_the_way(dest, begun)
-            indexes = self.deferred(dest, begun)
+            keys = persist(self, lambda: self.in_the_way(dest, begun), dest)
+            indexes = persist(self, lambda: self.deferred(dest, begun), dest)
             if not begun:
-                self.ledger.planned(self.plan(source, indexes))
+                self.ledger.planned(persist(self, lambda: self.plan(source, indexes), source))
             try:
-                self.persist(lambda: self.clear(dest, keys, indexes, begun), source, dest)
+                persist(self, lambda: self.clear(dest, keys, indexes, begun), source, dest)
                 self.load(dest.index_builds(indexes))
                 self.ledger.phase("constraints")
                 problems = self.validate(keys)
@@ -107,23 +104,18 @@ class Transfer:
                     self.undo(keys, indexes)
                 raise
             self.ledger.phase("sequences")
-            self.persist(lambda: set_sequences(self.layouts, source, dest), source, dest)
+            persist(self, lambda: set_sequences(self.layouts, source, dest), source, dest)
         if problems:
             raise Orphans(" ".join(problems))
 
-    def persist(self, work: Callable[[], Result], *databases: Database) -> Result:
-        """Do it, and again over new connections after errors that pass, as the ledger allows."""
-        for attempt in count(1):
-            try:
-                if attempt > 1:
-                    reconnect(databases)
-                return work()
-            except EngineError as error:
-                self.crew.check()
-                self.ledger.check()  # an interrupted statement fails because of what it raises
-                if not error.transient or not self.ledger.again(error, attempt):
-                    raise
-        raise AssertionError("counting has no end")
+    def check(self) -> None:
+        """Raise what makes the transfer stop, if anything does."""
+        self.crew.check()
+        self.ledger.check()
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        """Wait, and say whether to do it once more."""
+        return self.ledger.again(error, attempt)
 
     def in_the_way(self, dest: Database, begun: Begun | None) -> list[ForeignKey]:
         """The foreign keys that go before the load, or have gone."""
@@ -218,7 +210,7 @@ class Transfer:
             self.ledger.confirm(chunk)
 
         try:
-            rows, rejects = self.persist(attempt, source, dest)
+            rows, rejects = persist(self, attempt, source, dest)
         except BaseException as error:
             if isinstance(error, RowRefused):
                 self.refused.append(chunk.layout)
@@ -231,7 +223,7 @@ class Transfer:
         table = indexes[0].table
         self.ledger.building(indexes)
         try:
-            self.persist(lambda: dest.restore_indexes(table, indexes), source, dest)
+            persist(self, lambda: dest.restore_indexes(table, indexes), source, dest)
         except IndexRefused:
             self.refused += [layout for layout in self.layouts if layout.dest_name == table]
             raise
@@ -243,14 +235,15 @@ class Transfer:
 
         def work(job: tuple[str, list[ForeignKey]], source: Database, dest: Database) -> None:
             put = partial(put_back, job[1], dest, self.ledger.restored)
-            problems.extend(self.persist(put, source, dest))
+            problems.extend(persist(self, put, source, dest))
 
         self.crew.share(one_of(by_table(keys)), work)
         return problems
 
     def undo(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         """Bring the destination into a state that can be looked at; the journal keeps the rest."""
-        with suppress(EngineError), self.pair() as (_, dest):
+        pair = connected(self.ledger, self.connect, loading=True)
+        with suppress(EngineError), pair as (_, dest):
             self.make_whole(dest, keys, indexes)
 
     def make_whole(
@@ -281,14 +274,6 @@ class Transfer:
                     self.empty(layout, dest)
             dest.restore_indexes(table, indexes)
         self.ledger.built(indexes)
-
-
-def reconnect(databases: Sequence[Database]) -> None:
-    """New connections to source and destination in the place of those that may be lost."""
-    for database in databases:
-        database.reconnect()
-        if not database.read_only:
-            database.prepare_load()
 
 
 def by_table(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import pairwise
@@ -17,9 +17,10 @@ from migrations_ui.engine.chunks import Chunk, Queue
 from migrations_ui.engine.comparing import Comparison, Found, Pair, Suspects, is_ordered
 from migrations_ui.engine.crew import Connect, Crew, Stopped
 from migrations_ui.engine.databases.base import Database, KeyRange
-from migrations_ui.engine.errors import Cancelled, EngineError
+from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, lookup
 from migrations_ui.engine.merging import Disorder, Merge
+from migrations_ui.engine.persisting import Patience, connected, persist
 from migrations_ui.engine.pipe import Pipe, reading
 
 # Rows of a part of a table.  Parts begin at multiples of it, so that the digest of a table's rows
@@ -28,12 +29,18 @@ PART = 100_000
 # Bytes that may wait to be compared, for each side of a part.
 AHEAD = 2 * 1024 * 1024
 
+# For one part of a table, who is told each row that differs.
+Tellers = Callable[[Layout], AbstractContextManager[Found]]
 
-class Listener(Protocol):
+
+class Listener(Patience, Protocol):
     """Who is told what a comparison does, by any of its threads."""
 
     def progress(self, layout: Layout, rows: int) -> None:
-        """So many more rows of the source are compared.  What it raises ends the comparison."""
+        """So many more rows of the source are compared, or fewer: a part is compared once more.
+
+        What it raises ends the comparison.
+        """
 
     def compared(self, layout: Layout, found: Comparison) -> None:
         """The table is compared."""
@@ -49,24 +56,26 @@ def compare_tables(
     *,
     workers: int = 2,
     set_aside: Mapping[str, Iterable[bytes]] | None = None,
-    found: Callable[[Layout], Found] | None = None,
+    found: Tellers | None = None,
 ) -> None:
     """Compare every cell of these tables.
 
     `connect` opens both sides for one thread.  `set_aside` are, by label, the source's canonical
-    rows that a run has rejected; `found(layout)` gives who is told each row that differs.  A table
-    that can't be compared does not keep the others from it; a connection that can't be opened
-    raises.
+    rows that a run has rejected; `found(layout)` gives who is told each row that differs, for one
+    part of the table: what it was told does not count where the part is compared once more.  A
+    table that can't be compared does not keep the others from it; a connection that can't be
+    opened raises.
     """
-    with connect() as (source, dest):
-        parts = list(in_parts(with_generated(layouts, source, dest), source))
-    job = Job(connect, listener, parts, set_aside or {}, found)
-    crew = Crew(min(workers, len(parts)), connect)
+    crew = Crew(workers, lambda: connected(listener, connect))
+    job = Job(crew, connect, listener, set_aside or {}, found)
+    with connected(listener, connect) as (source, dest):
+        parts = persist(listener, lambda: job.plan(layouts, source, dest), source, dest)
+    crew.size = min(workers, len(parts))
     queue = Queue(parts)
 
     def work(part: Chunk, source: Database, dest: Database) -> None:
         crew.check()
-        job.compare(part, source, dest, crew.check)
+        job.compare(part, source, dest)
         queue.done(part)
 
     crew.share(queue.claim, work)
@@ -87,7 +96,7 @@ def compare_table(
         witness,
         workers=1,
         set_aside={layout.label: set_aside},
-        found=None if found is None else lambda _: found,
+        found=None if found is None else lambda _: nullcontext(found),
     )
     if witness.error is not None:
         raise witness.error
@@ -100,6 +109,11 @@ class Witness:
 
     comparison: Comparison = field(default_factory=Comparison)
     error: EngineError | None = None
+
+    def check(self) -> None: ...
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        return False
 
     def progress(self, layout: Layout, rows: int) -> None: ...
 
@@ -153,49 +167,72 @@ class Job:
 
     def __init__(
         self,
+        crew: Crew,
         connect: Connect,
         listener: Listener,
-        parts: Sequence[Chunk],
         set_aside: Mapping[str, Iterable[bytes]],
-        found: Callable[[Layout], Found] | None,
+        found: Tellers | None,
     ) -> None:
+        self.crew = crew
         self.connect = connect
         self.listener = listener
         self.set_aside = set_aside
         self.found = found
-        self._left = Counter(part.layout.label for part in parts)
+        self._left: Counter[str] = Counter()
         self._done: dict[str, dict[int, Comparison]] = {}
         self._failed: set[str] = set()
         self._lock = threading.Lock()
 
-    def compare(
-        self, part: Chunk, source: Database, dest: Database, check: Callable[[], None]
-    ) -> None:
+    def plan(self, layouts: Sequence[Layout], source: Database, dest: Database) -> list[Chunk]:
+        """The parts to compare."""
+        parts = list(in_parts(with_generated(layouts, source, dest), source))
+        self._left = Counter(part.layout.label for part in parts)
+        return parts
+
+    def check(self) -> None:
+        """Raise what makes the comparison stop, if anything does."""
+        self.crew.check()
+        self.listener.check()
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        """Wait, and say whether to do it once more."""
+        return self.listener.again(error, attempt)
+
+    def compare(self, part: Chunk, source: Database, dest: Database) -> None:
         """Compare a part; with a table's last one, tell what was found."""
         layout = part.layout
         if layout.label in self._failed:
             return
-
-        def step(rows: int) -> None:
-            check()
-            self.listener.progress(layout, rows)
-
         try:
-            comparison = compare_part(
-                part,
-                source,
-                dest,
-                self.connect,
-                step,
-                self.set_aside.get(layout.label, ()),
-                self.found(layout) if self.found else None,
-            )
-        except (Cancelled, Stopped):
+            attempt = partial(self.attempt, part, source, dest)
+            comparison = persist(self, attempt, source, dest)
+        except (Cancelled, Stopped, Suspended):
             raise
         except EngineError as error:
+            if error.transient:  # a server that is away is so for all tables
+                raise
             self._fail(layout, error)
         else:
             self._finish(part, comparison)
+
+    def attempt(self, part: Chunk, source: Database, dest: Database) -> Comparison:
+        """Compare a part; what was told of it is taken back where that fails."""
+        layout, done = part.layout, 0
+
+        def step(rows: int) -> None:
+            nonlocal done
+            self.crew.check()
+            done += rows
+            self.listener.progress(layout, rows)
+
+        try:
+            with self.found(layout) if self.found else nullcontext() as found:
+                aside = self.set_aside.get(layout.label, ())
+                return compare_part(part, source, dest, self.connect, step, aside, found)
+        except EngineError as error:
+            if error.transient:
+                self.listener.progress(layout, -done)
+            raise
 
     def _fail(self, layout: Layout, error: EngineError) -> None:
         with self._lock:

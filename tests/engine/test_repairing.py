@@ -33,6 +33,9 @@ class Witness:
 
     def check(self) -> None: ...
 
+    def again(self, error: EngineError, attempt: int) -> bool:
+        return False
+
     def phase(self, name: str) -> None:
         self.told.append(("phase", name))
 

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from migrations_ui import positions, services
 from migrations_ui.engine.databases.positions import Movement, State
+from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import Audit, Run
 from migrations_ui.sides import Refused
 from tests.servers import free_port
@@ -33,6 +34,15 @@ NEW_PERMISSION = (
     "WITH t AS (INSERT INTO django_content_type (app_label, model) VALUES ('a', 'b') RETURNING id)"
     " INSERT INTO auth_permission (name, codename, content_type_id) SELECT 'x', 'y', id FROM t"
 )
+
+
+class Impatient:
+    """Nothing is tried again."""
+
+    def check(self) -> None: ...
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        return False
 
 
 def wait_for_counters(postgres: Postgres) -> None:
@@ -240,12 +250,12 @@ def catch_up_audit(postgres: Postgres, *, between: str) -> Audit:
     labels = [GROUPS, "auth.Permission"]
     run = ended(start(*labels))
     run.positions = {}
-    positions.note(run, "start")
+    positions.note(run, "start", Impatient())
     postgres.execute(between)
     wait_for_counters(postgres)
     audit = run.audits.get()
     audit.positions = {}
-    positions.note(audit, "start", known=[GROUPS])
+    positions.note(audit, "start", Impatient(), known=[GROUPS])
     return audit
 
 
@@ -268,6 +278,6 @@ def test_a_source_that_does_not_tell_its_tables_is_as_of_the_first_look(shop: Sh
     audit = run.audits.get()
     audit.positions = {}
     shop.execute("source", NEW_GROUP)
-    positions.note(audit, "start", known=[GROUPS])
+    positions.note(audit, "start", Impatient(), known=[GROUPS])
 
     assert moved(audit)["source"] == CHANGED

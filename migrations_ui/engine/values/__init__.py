@@ -62,6 +62,8 @@ class Check:
                 yield from self.uniques.check(layout)
                 yield from self.references.check(layout)
             except EngineError as error:
+                if error.transient:
+                    raise
                 yield not_checked(layout, error)
         yield from Cascades(self.references, self.reader).check(self.refused)
 

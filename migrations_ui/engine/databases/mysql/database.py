@@ -75,10 +75,13 @@ class Database(Loading, Indexing, Positions, Sessions):
 
     def connect(self) -> Any:
         connection = self._connect()
-        self.number = connection.thread_id()
-        cursor = connection.cursor()
-        cursor.execute("SELECT @@lower_case_table_names")
-        self.folds_names = bool(cursor.fetchone()[0])
+        try:
+            self.number = connection.thread_id()
+            cursor = connection.cursor()
+            cursor.execute("SELECT @@lower_case_table_names")
+            self.folds_names = bool(cursor.fetchone()[0])
+        except MySQLdb.Error as error:
+            raise Unreachable(unreachable(self.config, error)) from error
         return connection
 
     def _connect(self, **extra: Any) -> Any:

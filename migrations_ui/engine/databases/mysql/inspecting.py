@@ -109,6 +109,8 @@ class Inspector(inspecting.Inspector):
         try:
             self.database.execute(statement)
         except ServerError as error:
+            if error.transient:
+                raise
             return error
         return None
 

@@ -81,8 +81,10 @@ class Positions(base.Database, ABC):
     def _mark(self) -> str:
         try:
             return str(self.query(MARKS[self._is_mariadb()])[0][0])
-        except ServerError:  # a server that has no such variables
-            return ""
+        except ServerError as error:
+            if error.transient:
+                raise
+            return ""  # a server that has no such variables
 
     def _since(self) -> str:
         """When the server was started, by its own clock, in seconds."""
@@ -123,7 +125,9 @@ class Positions(base.Database, ABC):
                 "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx"
                 " WHERE trx_rows_modified > 0"
             )
-        except ServerError:
+        except ServerError as error:
+            if error.transient:
+                raise
             return Others(connected=tuple(connected.values()), unseen=UNSEEN)
         writing = [f"{connected[pid]} has written" for (pid,) in open_ if pid in connected]
         return Others(tuple(writing), tuple(connected.values()))

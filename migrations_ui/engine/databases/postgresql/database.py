@@ -76,7 +76,6 @@ class Database(Indexing, Positions, Sessions):
     driver_error = psycopg2.Error
 
     def connect(self) -> Any:
-        """Connect; the session formats values the same way whatever the server's settings are."""
         config = read_only_config(self.config) if self.read_only else self.config
         options = {k: v for k, v in config["OPTIONS"].items() if k not in DJANGO_OPTIONS}
         options = KEEPALIVE | options
@@ -94,8 +93,13 @@ class Database(Indexing, Positions, Sessions):
                 client_encoding="UTF8",
                 application_name="cutover",
             )
+            self._prepare_session(connection)
         except psycopg2.Error as error:
             raise Unreachable(unreachable(self.config, error)) from error
+        return connection
+
+    def _prepare_session(self, connection: Any) -> None:
+        """Values are formatted the same way whatever the server's settings are."""
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(
@@ -113,7 +117,6 @@ class Database(Indexing, Positions, Sessions):
                     *(f"{s}s" for s in (LOCK_TIMEOUT, STATEMENT_TIMEOUT, IDLE_TIMEOUT)),
                 ],
             )
-        return connection
 
     def quote(self, name: str) -> str:
         """As Django does: a name that is quoted already (`"schema"."table"`) stays."""
@@ -150,8 +153,9 @@ class Database(Indexing, Positions, Sessions):
         for sql in CLUSTER:
             try:
                 return str(self.query(sql)[0][0])
-            except ServerError:
-                continue
+            except ServerError as error:
+                if error.transient:
+                    raise
         raise Unreachable("This role may neither see the server's identifier nor its start time.")
 
     def estimates(self) -> dict[str, int | None]:
@@ -304,8 +308,8 @@ class Database(Indexing, Positions, Sessions):
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
         names = self.quoted(column.column.name for column in columns)
         sql = f"COPY {self.quote(table)} ({names}) FROM STDIN"
-        cursor = self.connection.cursor()
         try:
+            cursor = self.connection.cursor()
             cursor.copy_expert(sql, io.BytesIO(adapted(rows, columns)), 1 << 20)
         except psycopg2.Error as error:
             if is_refusal(error):

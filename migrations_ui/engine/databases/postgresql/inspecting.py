@@ -93,6 +93,8 @@ class Inspector(inspecting.Inspector):
         try:
             self.database.execute(statement)
         except ServerError as error:
+            if error.transient:
+                raise
             code = getattr(error.__cause__, "pgcode", "")
             return "" if code == "25006" else f"{statement} ({error})"
         else:
