@@ -9,6 +9,11 @@ unexport PYTHONPATH PYTHONHOME
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests at once: one more than processors, since many wait for a server.  A file's tests stay together,
+# because they share what is dear to make.
+JOBS ?= $(shell expr $$(nproc) + 1)
+SPREAD := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
 # A folder of its own: what a real cutover keeps elsewhere is not the demo's to remove or to sign in
 # to, whatever CUTOVER_VAR says.
 DEMO := var/demo
@@ -84,8 +89,8 @@ imports: $(VENV)/.installed-test ## which module may import which
 	$(BIN)/lint-imports --verbose
 
 .PHONY: unit
-unit: $(VENV)/.installed-test ## the tests, on private servers; ARGS="-k audit" for some of them
-	$(BIN)/pytest $(ARGS)
+unit: $(VENV)/.installed-test ## the tests, on private servers; ARGS="-k audit" for some of them, JOBS=1
+	$(BIN)/pytest $(SPREAD) $(ARGS)
 
 .PHONY: chaos
 chaos: packages $(VENV)/.installed-test ## break things at random while runs are under way; SECONDS=60 SEED=…

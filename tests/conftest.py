@@ -32,6 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MakeDatabase = Callable[[str], str]
 RunManage = Callable[..., "subprocess.CompletedProcess[str]"]
 
+# Where tests start processes one after the other.
+LONG = ("commands", "conformance", "demo", "e2e", "faults", "hosts", "services/test_worker.py")
+
 CHROMIUM = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -44,6 +47,15 @@ CHROMIUM = (
     # Nothing but the loopback can even be looked up.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+
+
+# The order
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long goes first, so that no process is left alone with it at the end."""
+    long = [ROOT / "tests" / name for name in LONG]
+    items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in long))
 
 
 # Databases
@@ -108,15 +120,20 @@ def sqlite_url(make_database: MakeDatabase) -> str:
 
 @pytest.fixture
 def redis_url(servers: Servers) -> Iterator[str]:
-    """A Redis database that was empty, and is emptied again."""
+    """A Redis database that was empty, and is emptied again.
+
+    Several processes of tests may share the server that TEST_REDIS_URL names: each has numbers of
+    its own, so that no two take the same one.
+    """
     server = servers.url("redis").rpartition("/")[0]
-    for number in range(16):
+    first = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for number in range(first, 16, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))):
         with closing(redis.Redis.from_url(f"{server}/{number}")) as client:
             if client.dbsize() == 0:
                 yield f"{server}/{number}"
                 client.flushdb()
                 return
-    raise RuntimeError("TEST_REDIS_URL: none of its databases 0 to 15 is empty.")
+    raise RuntimeError("TEST_REDIS_URL: of its databases 0 to 15 too few are empty.")
 
 
 # Commands

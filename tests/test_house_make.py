@@ -59,6 +59,12 @@ def test_help_lists_every_target_with_what_it_does() -> None:
     assert {"demo", "demo-reset", "test", "lint", "types", "imports", "unit"} <= set(targets)
 
 
+def test_the_tests_run_several_at_once_and_take_arguments() -> None:
+    shown = make(ROOT, "--dry-run", "unit", "JOBS=7", "ARGS=-k audit").stdout.splitlines()[-1]
+    assert shown.startswith(".venv/bin/pytest --numprocesses 7 ")
+    assert shown.endswith(" -k audit")
+
+
 def test_demo_clean_removes_the_demos_files_and_nothing_else(demo: Path) -> None:
     assert make(demo.parent.parent, "demo-clean").returncode == 0
     assert [path.name for path in demo.iterdir()] == ["mine.sqlite3"]
