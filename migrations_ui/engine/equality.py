@@ -6,7 +6,8 @@ are.  Equal bytes are always the same value, so a normal form is asked for only 
 | kind | same if |
 |---|---|
 | integer, boolean, duration | the same number |
-| decimal | the same number, whatever zeros follow the point |
+| decimal | the same number, whatever zeros follow the point; one that SQLite computes is a float,
+  which is rounded as Django does when it reads it |
 | float | the same bits, at the destination's precision where both sides have that one |
 | text | the same bytes, without the trailing spaces that a `char(n)` of the destination ignores |
 | JSON | the same structure, whatever the order of the keys; numbers by exact value, so that 1,
@@ -24,6 +25,7 @@ import json
 import struct
 from collections.abc import Callable, Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from migrations_ui.engine.databases.base import Column
@@ -33,6 +35,7 @@ Normal = Callable[[bytes], bytes]
 
 SINGLE = 24  # bits of the mantissa of a float of four bytes
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+AS_SQLITE = Context(prec=15)  # as many digits as Django takes of SQLite's floats
 ZERO, NEGATIVE_ZERO = struct.pack(">d", 0.0), struct.pack(">d", -0.0)
 
 
@@ -57,6 +60,8 @@ class Equality:
             return lambda value: bits(value, single=single, has_negative_zero=has_negative_zero)
         if self.kind is Kind.TEXT and dest.padded:
             return unpadded
+        if self.kind is Kind.DECIMAL and dest.generated and dest.scale is not None:
+            return partial(as_django_reads, scale=dest.scale)
         return FORMS.get(self.kind, as_it_is)
 
     def same(self, source: bytes, dest: bytes) -> bool:
@@ -119,6 +124,15 @@ def plain(value: bytes) -> bytes:
         return shortest(numeral(value)).encode()
     except InvalidOperation as error:
         raise ValueError from error
+
+
+def as_django_reads(value: bytes, *, scale: int) -> bytes:
+    """A computed decimal of so many digits; more than these has only a float of SQLite's."""
+    text = numeral(value)
+    if len(text.partition(".")[2]) <= scale:
+        return plain(value)
+    number = AS_SQLITE.create_decimal(text).quantize(Decimal((0, (1,), -scale)), context=EXACT)
+    return plain(str(number).encode())
 
 
 def shortest(text: str) -> str:

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from django.db.models import Field
 
 from migrations_ui.engine.catalog import Table, shortened
-from migrations_ui.engine.databases.base import Column, Database, RowFilter, Rows, TypedColumn
+from migrations_ui.engine.databases.base import (
+    FLOAT_DIGITS,
+    Column,
+    Database,
+    RowFilter,
+    Rows,
+    TypedColumn,
+)
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind, common_kind
 from migrations_ui.engine.through_django import (
@@ -219,8 +226,7 @@ class Matching:
         if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
             self.match_through_django(source, dest, field)
             return
-        if kind is Kind.DECIMAL and source.scale is None and self.source_db.refuses_digits:
-            source = replace(source, scale=dest.scale)
+        source, dest = scaled(kind, (self.source_db, source), (self.dest_db, dest))
         if loses_digits(kind, source, dest):
             self.precision_lost(source, dest)
         self.columns.append(CopiedColumn(kind, source, dest))
@@ -331,6 +337,26 @@ def column_kind(
     # A day and 24 hours are two intervals, so between two that store intervals they go as they are.
     own = source.storage is None or source.storage is dest.storage is Kind.DURATION
     return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
+
+
+def scaled(
+    kind: Kind, source: tuple[Database, Column], dest: tuple[Database, Column]
+) -> tuple[Column, Column]:
+    """The two columns, where one is a decimal without digits with those of the other.
+
+    So both sides are read as Django reads them: SQLite itself keeps a float, whose last bit may be
+    another one than the decimal's.  Between two of SQLite's the float crosses with all its digits.
+    """
+    (source_db, there), (dest_db, here) = source, dest
+    if kind is not Kind.DECIMAL:
+        return there, here
+    if there.scale is here.scale is None and source_db.refuses_digits and dest_db.refuses_digits:
+        return there, replace(here, precision=FLOAT_DIGITS)
+    if there.scale is None and source_db.refuses_digits:
+        there = replace(there, scale=here.scale)
+    if here.scale is None and dest_db.refuses_digits:
+        here = replace(here, scale=there.scale)
+    return there, here
 
 
 def loses_digits(kind: Kind, source: Column, dest: Column) -> bool:

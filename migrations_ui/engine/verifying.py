@@ -18,7 +18,7 @@ from migrations_ui.engine.comparing import Comparison, Found, Pair, Suspects, is
 from migrations_ui.engine.crew import Connect, Crew, Stopped
 from migrations_ui.engine.databases.base import Database, KeyRange
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
-from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, lookup
+from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, lookup, scaled
 from migrations_ui.engine.merging import Disorder, Merge
 from migrations_ui.engine.persisting import Patience, connected, persist
 from migrations_ui.engine.pipe import Pipe, reading
@@ -142,7 +142,8 @@ def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) 
                 continue
             kind = column_kind(other, column, fields.get(name), same_vendor=same_vendor)
             if kind is not None:
-                added.append(CopiedColumn(kind, other, column))
+                columns = scaled(kind, (source, other), (dest, column))
+                added.append(CopiedColumn(kind, *columns))
         found.append(replace(layout, columns=(*layout.columns, *added)) if added else layout)
     return found
 

@@ -84,7 +84,7 @@ NUMBER_CASES = [
         ["1.5", "999999999999.999", "123456789012345678", "-0.000000000000000001"],
         ["1234567890123.456", "0.1234567890123456", "12345678901234567890.5"],
     ),
-    Case("decimal-too-many-digits", SQ, SQ, ("decimal", "decimal"), [0.1, 1.5], [0.1 + 0.2, 1 / 3]),
+    Case("decimal-too-fine", SQ, SQ, ("decimal", "decimal(9, 2)"), [0.1, 0.1 + 0.2], [0.125]),
     Case("not-finite", PG, MY, ("numeric", "numeric(9, 2)"), ["1"], ["NaN", "Infinity"]),
     Case("not-finite", PG, SQ, ("numeric(9, 2)", "decimal"), ["1"], ["NaN"]),
     Case("not-finite", PG, MY, ("double precision", "double"), [1e300], [NAN, INF, -INF]),

@@ -92,6 +92,18 @@ def test_values_that_are_no_texts_do_not_clash(sides: MakeSides) -> None:
     assert between.check(name) == []
 
 
+def test_addresses_and_uuids_are_no_texts_where_they_come_from(sides: MakeSides) -> None:
+    between = sides(PG, MY)
+    types = {"key": ("inet", "char(39)"), "mark": ("uuid", "char(32)")}
+    there, here = (
+        ", ".join(f"{name} {kinds[side]} NOT NULL UNIQUE" for name, kinds in types.items())
+        for side in (0, 1)
+    )
+    name = between.create(there.replace("key", "id"), here.replace("key", "id"))
+    between.fill(name, [("192.0.2.1", f"{1:032x}"), ("2001:db8::a", f"{10:032x}")])
+    assert between.check(name) == []
+
+
 @pytest.mark.parametrize("source", [PG, MY, SQ])
 @pytest.mark.parametrize("dest", [PG, MY, SQ])
 def test_duplicates_that_only_the_destination_forbids_are_found(

@@ -11,6 +11,7 @@ from migrations_ui.engine.databases import filters
 from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.facts import (
     ALL_ROWS,
+    FLOAT_DIGITS,
     Column,
     ForeignKey,
     KeySequence,
@@ -28,6 +29,7 @@ from migrations_ui.engine.errors import ServerError
 
 __all__ = [
     "ALL_ROWS",
+    "FLOAT_DIGITS",
     "Column",
     "Database",
     "ForeignKey",

@@ -22,6 +22,10 @@ class Server:
     identity: str  # equal for two connections if and only if they reach the same database
 
 
+# With so many digits a float is told from any other.
+FLOAT_DIGITS = 17
+
+
 @dataclass(frozen=True)
 class Column:
     """A column as the database really has it."""
@@ -40,6 +44,11 @@ class Column:
     collation: str = ""  # MySQL's, which decides what is unique
     unsigned: bool = False
     padded: bool = False  # the database cuts or fills up the spaces at the end of a text
+
+    @property
+    def is_float(self) -> bool:
+        """Whether a decimal has no digits of its own, and crosses with all those of its float."""
+        return self.scale is None and self.precision == FLOAT_DIGITS
 
     @property
     def folds(self) -> bool:

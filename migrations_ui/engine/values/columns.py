@@ -182,8 +182,11 @@ def decimals(crossing: Crossing) -> Iterator[Hazard]:
     if not (same and crossing.target.vendor == "postgresql"):
         yield from crossing.hazard("not-finite", reader.no_number(source))
     if crossing.target.vendor == "sqlite":
-        if (source.precision or ENDLESS) > SQLITE_DIGITS or reader.is_dynamic:
+        if (source.precision or ENDLESS) > SQLITE_DIGITS:
             yield from crossing.hazard("decimal-too-many-digits", reader.digits(source))
+        if reader.is_dynamic and dest.scale is not None:
+            finer = reader.finer(source, dest.scale)
+            yield from crossing.hazard("decimal-too-fine", finer, digits=dest.scale)
         return
     yield from digits_before(crossing)
     rounds = reader.is_dynamic or source.scale is None or source.scale > (dest.scale or 0)

@@ -29,7 +29,7 @@ class Reader(readers.Reader):
 
     def text(self, column: Column) -> str:
         """The value as a text that regular expressions take, whatever its collation is."""
-        cast = "::text" if column.storage is Kind.JSON else ""
+        cast = "" if column.storage is Kind.TEXT else "::text"
         return f'({self.name(column)}{cast} COLLATE "C")'
 
     def bytewise(self, column: Column) -> str:
@@ -50,7 +50,7 @@ class Reader(readers.Reader):
         return f"(octet_length({text}) <> char_length({text}) AND {text} ~ '[{listed}]')"
 
     def trailing_space(self, column: Column) -> str:
-        return f"right({self.name(column)}, 1) = ' '"
+        return f"right({self.text(column)}, 1) = ' '"
 
     def folding(self, column: Column) -> str:
         return f"{self.text(column)} ~ '[^ -@\\[-~]| $'"

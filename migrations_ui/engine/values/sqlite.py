@@ -170,13 +170,6 @@ class Reader(readers.Reader):
             f"AND CAST(printf('%.15g', {name}) AS REAL) <> {short})"
         )
 
-    def digits(self, column: Column) -> str:
-        name = self.name(column)
-        return (
-            f"({self.of_type(column, 'real')} AND ABS({name}) < 9e999 "
-            f"AND CAST(printf('%.15g', {name}) AS REAL) <> {name})"
-        )
-
     def no_number(self, column: Column) -> str:
         return f"({self.of_type(column, 'real')} AND ABS({self.name(column)}) = 9e999)"
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Context, Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
-from migrations_ui.engine.databases.base import TypedColumn
+from migrations_ui.engine.databases.base import FLOAT_DIGITS, TypedColumn
 from migrations_ui.engine.databases.sqlite.columns import DIGITS
 from migrations_ui.engine.kinds import Kind
 
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 # With fewer digits than this an integer surely fits into 64 bits.
 INTEGER_DIGITS = 19
+FRACTION = re.compile(r"-?\d+(\.\d+(e[-+]?\d+)?|e[-+]?\d+)", re.ASCII)
 # The decimal module rounds to 28 digits when it is not told otherwise.
 WIDE = Context(prec=2000)
 
@@ -72,6 +74,8 @@ def unescape(value: str) -> str | None:
 
 def converter(column: TypedColumn) -> Callable[[str], Any] | None:
     """What turns a value's text into a parameter that SQLite keeps unaltered; None: nothing."""
+    if column.kind is Kind.DECIMAL:
+        return partial(decimal, digits=FLOAT_DIGITS if column.column.is_float else DIGITS)
     return CONVERTERS.get(column.kind)
 
 
@@ -103,10 +107,14 @@ def microseconds(text: str) -> int | str:
     return integer(text)
 
 
-def decimal(text: str) -> int | str:
-    """A decimal that SQLite keeps: an integer of 64 bits, or at most 15 significant digits."""
+def decimal(text: str, digits: int) -> float | int | str:
+    """A decimal that SQLite keeps: an integer of 64 bits, or at most so many significant digits.
+
+    What has a fraction goes as a float: SQLite turns some texts into the float beside the nearest.
+    """
+    is_plain = FRACTION.fullmatch(text)
     if len(text) <= DIGITS and text[-1:].isdecimal():
-        return text
+        return float(text) if is_plain else text
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -115,9 +123,9 @@ def decimal(text: str) -> int | str:
         raise ValueError(f"SQLite can't hold the decimal {text}")
     if value == value.to_integral_value() and MIN_INTEGER <= value <= MAX_INTEGER:
         return int(value)
-    if len(value.normalize(WIDE).as_tuple().digits) > DIGITS:
+    if len(value.normalize(WIDE).as_tuple().digits) > digits:
         raise ValueError(f"SQLite keeps {DIGITS} significant digits, and {text} has more")
-    return text
+    return float(text) if is_plain else text
 
 
 def readable(parse: Callable[[str], object]) -> Callable[[str], str]:
@@ -143,7 +151,6 @@ CONVERTERS: dict[Kind, Callable[[str], Any]] = {
     Kind.FLOAT: real,
     Kind.INTEGER: integer,
     Kind.DURATION: microseconds,
-    Kind.DECIMAL: decimal,
     Kind.DATE: readable(parse_date),
     Kind.TIME: readable(parse_time),
     Kind.DATETIME: readable(parse_datetime),
