@@ -157,6 +157,10 @@ class Run(models.Model):
     def is_active(self) -> bool:
         return self.status in self.ACTIVE
 
+    @property
+    def is_at_work(self) -> bool:
+        return self.status in self.AT_WORK
+
 
 class TableCopy(models.Model):
     """One table of a run: what was there, what has arrived."""
@@ -199,9 +203,14 @@ class TableCopy(models.Model):
 
     @property
     def shown_status(self) -> str:
-        """A table that is done but for rows that were set aside is incomplete."""
-        done = self.status == self.Status.DONE
-        return "incomplete" if done and self.rejected_rows else self.status
+        """The status as it looks with the run's own, and with rows that were set aside."""
+        if self.status == self.Status.DONE and self.rejected_rows:
+            return "incomplete"
+        if self.status == self.Status.COPYING and not self.run.is_at_work:
+            return "paused" if self.run.status == Run.Status.PAUSED else "waiting"
+        if self.status == self.Status.CANCELLED:
+            return "stopped" if self.started_at else "not begun"
+        return self.status
 
     @property
     def rows_done(self) -> int:

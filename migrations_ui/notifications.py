@@ -85,6 +85,12 @@ def note_stalls() -> None:
         _note_run(run, "run.stalled", "gives no sign of life", silence)
 
 
+def undelivered() -> QuerySet[Notification]:
+    """What could not be told, the newest first; some of it is tried again."""
+    told = Notification.Status.SENT
+    return Notification.objects.exclude(error="").exclude(status=told).order_by("-id")
+
+
 def note_audits() -> None:
     """Audits that have ended, but for a run's own, which its end tells of."""
     ended = Audit.objects.exclude(status__in=Audit.ACTIVE).filter(

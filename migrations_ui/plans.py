@@ -234,10 +234,9 @@ def fingerprint(
 
 def reach(tables: Sequence[Table]) -> tuple[str, ...]:
     """Sentences about tables outside the selection that refer into it."""
-    names = {table.label: table.name for table in host_tables()}
     chosen = {table.label for table in tables}
     return tuple(
-        f"{names[label]} is replaced, and {' and '.join(sorted(others))} "
+        f"{label} is replaced, and {' and '.join(sorted(others))} "
         f"{'refers' if len(others) == 1 else 'refer'} to it without being copied: rows there that "
         "refer to keys the source does not have would lead nowhere, and the run would fail."
         for label, others in sorted(catalog.referring(chosen, host_tables()).items())

@@ -40,7 +40,16 @@ from migrations_ui.starting import (
     start,
     start_catch_up,
 )
-from migrations_ui.steering import cancel, leave, left_behind, limit, pause, recover, resume
+from migrations_ui.steering import (
+    cancel,
+    in_the_way,
+    leave,
+    left_behind,
+    limit,
+    pause,
+    recover,
+    resume,
+)
 from migrations_ui.tables import TableRow, TablesPage, pending_counts, tables_page
 
 __all__ = [
@@ -67,6 +76,7 @@ __all__ = [
     "execute",
     "execute_audit",
     "host_tables",
+    "in_the_way",
     "leave",
     "left_behind",
     "limit",

@@ -203,6 +203,12 @@ def hand_over(run: Run) -> None:
         )
 
 
+def in_the_way(dest_identity: str) -> tuple[Run | None, bool]:
+    """The active run on a destination, and whether a new one would supersede it."""
+    run = Run.objects.filter(active_dest=dest_identity).first()
+    return run, run is not None and silent().filter(pk=run.pk).exists()
+
+
 def supersede(dest_identity: str) -> None:
     """End the run of a worker that has vanished, because a new one on its destination is wanted.
 

@@ -18,7 +18,14 @@ register = template.Library()
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
 BLANK = "\N{OPEN BOX}"
-SHOWN = 60  # characters of a long value
+# The control characters from U+0000, by names: few fonts have pictures of them.
+# fmt: off
+CONTROLS = [
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR",
+    "SO", "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC",
+    "FS", "GS", "RS", "US",
+]
+# fmt: on
 BREAKS = re.compile(r"([._])")
 CODE = re.compile(r"`([^`]+)`")
 
@@ -44,24 +51,33 @@ def breakable(name: str) -> SafeString:
 
 
 @register.filter
-def visible(text: str) -> str:
-    """A short value with its control characters spelt out, and blanks at its ends marked."""
-    spelt = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-    body = spelt.strip(" ")
-    before, _, after = spelt.partition(body) if body else (spelt, "", "")
-    return before.replace(" ", BLANK) + body + after.replace(" ", BLANK)
+def visible(text: str) -> SafeString:
+    """A value with what can't be seen of it as marks: control characters, blanks at its ends."""
+    body = text.strip(" ")
+    before, _, after = text.partition(body) if body else (text, "", "")
+    middle = [escape(char) if char.isprintable() else _mark(char) for char in body]
+    parts = [_mark(" ") * len(before), *middle, _mark(" ") * len(after)]
+    return mark_safe("".join(parts))  # noqa: S308  # escaped here
+
+
+def _mark(char: str) -> str:
+    """A character that can't be seen, by its name or its number."""
+    number = f"U+{ord(char):04X}"
+    name = BLANK if char == " " else CONTROLS[ord(char)] if ord(char) < len(CONTROLS) else number
+    return format_html('<mark class="char" title="{}">{}</mark>', number, name)
 
 
 @register.filter
-def cells(row: str) -> str:
+def cells(row: str) -> SafeString:
     """A short row, its cells apart."""
-    return " · ".join(visible(cell) for cell in row.split("\t"))
+    return mark_safe(" · ".join(map(visible, row.split("\t"))))  # noqa: S308  # escaped there
 
 
 @register.filter
-def beginning(text: str) -> str:
-    """As much of a long value as fits a cell."""
-    return visible(text[:SHOWN]) + "…"
+def in_full(value: str, is_row: bool) -> SafeString:
+    """A long value line by line, or a row cell by cell."""
+    lines = value.split("\t") if is_row else value.splitlines(keepends=True)
+    return mark_safe("\n".join(map(visible, lines)))  # noqa: S308  # escaped there
 
 
 @register.filter
@@ -99,10 +115,15 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def took(work: Run | TableCopy | Step) -> str:
-    """How long a run, a table or a step has taken, so far or in all."""
-    if work.started_at is None:
+    """How long a run, a table or a step has taken, so far or in all; "—" while nobody is on it."""
+    end = work.finished_at
+    if end is None and isinstance(work, TableCopy) and not work.run.is_at_work:
+        end = work.run.finished_at
+    elif end is None:
+        end = timezone.now()
+    if work.started_at is None or end is None:
         return NOTHING
-    return duration(((work.finished_at or timezone.now()) - work.started_at).total_seconds())
+    return duration((end - work.started_at).total_seconds())
 
 
 @register.filter

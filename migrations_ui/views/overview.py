@@ -10,9 +10,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from migrations_ui import services, workers
+from migrations_ui import notifications, services, workers
 from migrations_ui.decorators import look
-from migrations_ui.models import Audit, DataCheck, Notification, Run, SignOff
+from migrations_ui.models import Audit, DataCheck, Run, SignOff
 from migrations_ui.site import site
 
 SHOWN = 5  # notifications that were not delivered
@@ -66,8 +66,7 @@ def nobody(request: HttpRequest, note: str) -> HttpResponse:
 
 
 def _health() -> dict[str, Any]:
-    undelivered = Notification.objects.exclude(error="").exclude(status=Notification.Status.SENT)
-    return {"health": workers.look(), "undelivered": undelivered.order_by("-id")[:SHOWN]}
+    return {"health": workers.look(), "undelivered": notifications.undelivered()[:SHOWN]}
 
 
 def _next_step(unreachable: bool, run: Run | None, audit: Audit | None) -> Step:

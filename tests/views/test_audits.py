@@ -114,6 +114,21 @@ def test_bob_sees_no_button_to_audit(
     assert "Audit all tables" not in page
 
 
+def test_a_notification_that_was_not_delivered_is_said(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    audit, other = make_audit("identical"), make_audit("identical")
+    assert "not delivered" not in show(operator, audit, text)
+
+    audit.notifications.create(
+        about="1", channel="email", status="failed", error="No <route>.", contents={"subject": "S"}
+    )
+    assert "not delivered" in (page := show(operator, audit, text))
+    assert "S, by e-mail" in page
+    assert "No &lt;route&gt;." in page
+    assert "not delivered" not in show(operator, other, text)
+
+
 @pytest.mark.parametrize("tables", [5, 500])
 def test_the_number_of_tables_does_not_change_the_number_of_queries(
     operator: Client,
@@ -124,7 +139,7 @@ def test_the_number_of_tables_does_not_change_the_number_of_queries(
     audit = make_audit(*["counts-only"] * tables)
     operator.get(f"/audits/{audit.pk}/live/")
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         operator.get(f"/audits/{audit.pk}/live/")
 
 
@@ -246,7 +261,8 @@ def test_each_difference_has_key_column_and_both_values(
 ) -> None:
     page = table_page(operator, red, text)
     assert page.count("no row") == 2
-    assert "<code>Ann\N{OPEN BOX}</code>" in page
+    assert '<code>Ann<mark class="char" title="U+0020">\N{OPEN BOX}</mark></code>' in page
+    assert "is a tab" in page
     assert "<code>Ann</code>" in page
     assert '<span class="null">NULL</span>' in page
     assert "&lt;b&gt;xxx" in page

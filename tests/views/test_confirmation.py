@@ -285,6 +285,25 @@ def test_a_second_run_on_the_same_destination_is_refused(counted: Client, text: 
     assert Run.objects.count() == 1
 
 
+def test_a_run_that_keeps_the_destination_is_named_beforehand(
+    counted: Client, text: Text, make_run: Callable[..., Run]
+) -> None:
+    identity = counted.get("/runs/new/").context["plan"].dest.identity
+    run = make_run("paused", active_dest=identity)
+
+    page = text(counted.get("/runs/new/"))
+    assert f"Run {run.pk}</a> is paused and keeps shop.sqlite3 to itself" in page
+    assert "resume or cancel it" in page
+
+    long_ago = timezone.now() - timedelta(hours=1)
+    Run.objects.update(status="running", heartbeat_at=long_ago)
+    page = text(counted.get("/runs/new/"))
+    assert "has vanished. Starting this run ends that one as interrupted" in page
+
+    Run.objects.update(active_dest=None)
+    assert f"un {run.pk}</a>" not in text(counted.get("/runs/new/"))
+
+
 def test_a_selection_that_went_stale_is_refused(operator: Client, text: Text) -> None:
     session = operator.session
     session["selection"] = ["auth.Gone"]

@@ -58,3 +58,33 @@ def test_a_relative_time_has_the_exact_one_in_its_title() -> None:
 
 def test_code_in_messages_is_set_as_code_and_the_rest_is_escaped() -> None:
     assert cutover.prose("Run `a<b` & wait") == "Run <code>a&lt;b</code> &amp; wait"
+
+
+def plain(markup: str) -> str:
+    """Marked characters in brackets."""
+    return markup.replace("</mark>", "]").replace('<mark class="char" title="', "[")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain text", "plain text"),
+        ("a<b", "a&lt;b"),
+        (r"a\tb", r"a\tb"),
+        ("a\tb", 'a[U+0009">TAB]b'),
+        ("a\N{NO-BREAK SPACE}b", 'a[U+00A0">U+00A0]b'),
+        (" a b ", '[U+0020">\N{OPEN BOX}]a b[U+0020">\N{OPEN BOX}]'),
+        (" ", '[U+0020">\N{OPEN BOX}]'),
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_seen_is_marked_and_looks_like_nothing_else(text: str, written: str) -> None:
+    assert plain(cutover.visible(text)) == written
+
+
+def test_a_long_value_is_written_line_by_line_and_a_row_cell_by_cell() -> None:
+    end = '[U+000A">LF]'
+
+    assert plain(cutover.in_full("a\nb", False)) == f"a{end}\nb"
+    assert cutover.in_full("id=1\tname=b", True) == "id=1\nname=b"
+    assert cutover.cells("id=1\tname=b") == "id=1 · name=b"

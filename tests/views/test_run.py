@@ -312,3 +312,47 @@ def test_a_paused_run_says_what_it_has_wiped_and_not_filled(
 
     assert "What happened to the data" in page
     assert f"Wiped in {run.dest['name']} and empty:" in page
+
+
+@pytest.mark.parametrize(
+    ("status", "statuses", "took"),
+    [
+        ("paused", ["paused", "waiting"], "—"),
+        ("queued", ["waiting", "waiting"], "—"),
+        ("running", ["copying", "waiting"], "2 h 00 min"),
+        ("pausing", ["copying", "waiting"], "2 h 00 min"),
+    ],
+)
+def test_nothing_moves_in_a_run_that_nobody_is_on(
+    operator: Client,
+    make_run: MakeRun,
+    text: Text,
+    status: str,
+    statuses: list[str],
+    took: str,
+) -> None:
+    run = make_run(status, tables=2)
+    begun = timezone.now() - timedelta(hours=2)
+    run.tables.update(status="waiting", finished_at=None, started_at=None)
+    run.tables.filter(position=0).update(status="copying", started_at=begun)
+
+    assert shown(page := show(operator, run, text)) == statuses
+    assert f'<td class="number">{took}</td>' in page
+    assert ("Elapsed" in page) == (status != "paused")
+
+
+def test_the_tables_of_a_stopped_run_say_which_were_begun_and_how_long_they_took(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    ended = timezone.now() - timedelta(hours=5)
+    run = make_run("failed", tables=2, finished_at=ended)
+    run.tables.update(status="cancelled", finished_at=None, started_at=None)
+    run.tables.filter(position=0).update(started_at=ended - timedelta(minutes=3))
+
+    assert shown(page := show(operator, run, text)) == ["stopped", "not begun"]
+    assert '<td class="number">3 min 00 s</td>' in page
+
+
+def shown(page: str) -> list[str]:
+    """The statuses of the tables."""
+    return re.findall(r'<td><span class="status status-[a-z-]+">([a-z ]+)</span></td>', page)
