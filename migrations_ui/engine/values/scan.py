@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.layout import Layout
@@ -10,8 +10,8 @@ from migrations_ui.engine.values.hazards import WORDS, Hazard
 from migrations_ui.engine.values.readers import Reader
 
 SAMPLES = 5
-# Expressions in one SELECT; the vendors' limits are from 1,600 upwards.
-AT_ONCE = 1_000
+# Expressions in one SELECT; SQLite's limits are 1,000 ORs, and a million characters.
+AT_ONCE = 200
 
 
 class Scan:
@@ -26,11 +26,9 @@ class Scan:
     def found(self, hazards: Sequence[Hazard]) -> dict[Hazard, int]:
         """Those of the hazards that there are rows of, and how many."""
         guards = self.reader.guards(hazards)
-        first = list(dict.fromkeys(guards.get(hazard, hazard.predicate) for hazard in hazards))
-        rows = dict(zip(first, self.counts(first), strict=True))
-        guarded = [hazard for hazard in hazards if rows.get(guards.get(hazard, ""))]
-        again = list(dict.fromkeys(hazard.predicate for hazard in guarded))
-        rows |= zip(again, self.counts(again), strict=True)
+        rows = self.counts([guards.get(hazard, hazard.predicate) for hazard in hazards])
+        behind = [hazard for hazard in hazards if rows.get(guards.get(hazard, ""))]
+        rows |= self.counts([hazard.predicate for hazard in behind])
         counts = {hazard: rows.get(hazard.predicate, 0) for hazard in hazards}
         return {hazard: count for hazard, count in counts.items() if count}
 
@@ -39,13 +37,16 @@ class Scan:
         keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
         return finding(self.layout, hazard, rows, keys)
 
-    def counts(self, predicates: Sequence[str]) -> list[int]:
+    def counts(self, predicates: Iterable[str]) -> dict[str, int]:
         """How many rows each of the predicates is true for."""
-        found: list[int] = []
-        for start in range(0, len(predicates), AT_ONCE):
-            part = predicates[start : start + AT_ONCE]
+        different = list(dict.fromkeys(predicates))
+        found: dict[str, int] = {}
+        for start in range(0, len(different), AT_ONCE):
+            part = different[start : start + AT_ONCE]
             counts = ", ".join(f"COUNT(CASE WHEN {predicate} THEN 1 END)" for predicate in part)
-            found += self.database.query(f"SELECT {counts} FROM {self.table}")[0]
+            # Nearly no row gets as far as being counted.
+            rows = f"{self.table} WHERE {' OR '.join(part)}"
+            found |= zip(part, self.database.query(f"SELECT {counts} FROM {rows}")[0], strict=True)
         return found
 
     def keys(self, rest: str, prefix: str = "") -> tuple[str, ...]:

@@ -5,54 +5,38 @@ What SQL can't tell is left to functions of ours, which SQL calls for the rare v
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, time
-from typing import Any
-
-from django.utils.dateparse import parse_date, parse_datetime, parse_time
+from collections.abc import Iterator, Sequence
 
 from migrations_ui.engine.databases.base import Column, Database
-from migrations_ui.engine.databases.sqlite.reading import exact_datetime, exact_time, zero_date
+from migrations_ui.engine.databases.sqlite.reading import zero_date
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import outside_charset
+from migrations_ui.engine.values.sqlite_functions import FUNCTIONS, SECONDS
 from migrations_ui.engine.values.zones import Gap
 
-ASCII = "'*[^' || char(1) || '-' || char(127) || ']*'"
-INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
-BEYOND = "9.2e18"
-DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}\Z", re.ASCII)
-# Of a datetime as Django writes it, with a fraction.
-USUAL = len("2026-11-22 03:07:00.000000")
-DATETIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}\Z", re.ASCII)
-TIME = re.compile(r"\d\d:\d\d:\d\d\.\d{6}\Z", re.ASCII)
-# Found by SQL alone.
-ZERO_DATE = re.compile(r"\d{4}-(00-\d\d|\d\d-00)", re.ASCII)
-UUID = re.compile(rb"[0-9a-f]{32}\Z")
-SURROGATE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
-)
+# Where floats are too coarse to say whether an integer has 64 bits.
+BEYOND = 9_200_000_000_000_000_000
 # The types of values that a column should have; the others are texts.
 TYPES: dict[Kind, tuple[str, ...]] = {
     Kind.INTEGER: ("integer",),
     Kind.BOOLEAN: ("integer",),
-    Kind.DECIMAL: ("integer", "real"),
-    Kind.FLOAT: ("integer", "real"),
+    Kind.DECIMAL: ("real", "integer"),
+    Kind.FLOAT: ("real", "integer"),
     Kind.BINARY: ("blob",),
 }
-ABOUT_TYPES = {
-    "blob-in-text",
-    "text-in-blob",
-    "not-a-number",
-    "not-an-integer",
-    "text-among-numbers",
+# Hazards that only a value of one of these types can be.
+OF_TYPES = {
+    "blob-in-text": {"blob"},
+    "text-in-blob": {"text", "integer", "real"},
+    "not-a-number": {"text"},
+    "not-an-integer": {"real"},
+    "text-among-numbers": {"text"},
 }
-SECONDS = {Kind.DATETIME: 19, Kind.TIME: 8}
+# Hazards that no date or time can be which is written as Django writes it.
+ABOUT_DATES = {"zero-date", "zero-date-kept", "invalid-date", "invalid-datetime", "invalid-time"}
+SIX_DIGITS = "." + 6 * "[0-9]"
 
 
 class Reader(readers.Reader):
@@ -74,20 +58,65 @@ class Reader(readers.Reader):
         return bytes_of(self.name(column))
 
     def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
-        """The type of a value, once a column; whether it is UTF-8, once a row."""
-        found = {hazard: self.odd_type(hazard) for hazard in hazards if hazard.code in ABOUT_TYPES}
-        texts = [hazard for hazard in hazards if hazard.code == "invalid-utf8"]
-        names = [self.name(hazard.source) for hazard in texts if hazard.source]
-        joined = " || x'0a' || ".join(f"ifnull({name}, '')" for name in names)
-        return found | dict.fromkeys(texts, f"not_utf8({bytes_of(f'({joined})')})")
+        """One for each column: the types of nearly all values rule most of its hazards out."""
+        columns: dict[Column, list[Hazard]] = {}
+        for hazard in hazards:
+            if hazard.source and hazard.code != "null-refused":
+                columns.setdefault(hazard.source, []).append(hazard)
+        return {
+            hazard: guard
+            for column, its_own in columns.items()
+            if (guard := self.guard(column, its_own))
+            for hazard in its_own
+        }
 
-    def odd_type(self, hazard: Hazard) -> str:
-        """The value is of none of the types that the column should have."""
-        column = hazard.source
-        if column is None or column.storage is None:
-            return hazard.predicate
-        usual = ", ".join(f"'{name}'" for name in ("null", *TYPES.get(column.storage, ("text",))))
-        return f"typeof({self.name(column)}) NOT IN ({usual})"
+    def guard(self, column: Column, hazards: Sequence[Hazard]) -> str:
+        """True for a value that one of these hazards is about, or of an odd type; "": no guard."""
+        if column.storage is None:
+            return ""
+        odd = {name for hazard in hazards for name in OF_TYPES.get(hazard.code, ())}
+        usual = [name for name in TYPES.get(column.storage, ("text",)) if name not in odd]
+        found = " OR ".join(self.within(column, [h for h in hazards if h.code not in OF_TYPES]))
+        # Only after a WHEN does SQLite stop at what decides an AND or an OR.
+        cases = " ".join(
+            f"WHEN {self.is_of(column, name)} THEN CASE WHEN {found or 0} THEN 1 END"
+            for name in usual
+        )
+        return f"CASE {cases} WHEN {self.name(column)} IS NULL THEN 0 ELSE 1 END"
+
+    def is_of(self, column: Column, type_: str) -> str:
+        """SQL for whether the value is of this type; texts sort between numbers and blobs."""
+        name = self.name(column)
+        return (
+            f"{name} >= '' AND {name} < x''" if type_ == "text" else f"typeof({name}) = '{type_}'"
+        )
+
+    def within(self, column: Column, hazards: Sequence[Hazard]) -> Iterator[str]:
+        """The predicates of the hazards, for values of the column's usual types."""
+        dates = [hazard for hazard in hazards if hazard.code in ABOUT_DATES]
+        if dates:
+            unusual = f"NOT {self.usual(column)}"
+            yield f"({unusual} AND ({' OR '.join(hazard.predicate for hazard in dates)}))"
+        yield from (hazard.predicate for hazard in hazards if hazard not in dates)
+
+    def usual(self, column: Column) -> str:
+        """SQL that is true for nearly every date or time that there is, and for nothing else.
+
+        SQLite's functions take more for one; what is none of the calendar comes back changed.
+        """
+        name = self.name(column)
+        size = f"length({bytes_of(name)})"
+        if column.storage is Kind.DATE:
+            return f"({size} = 10 AND date({name}, '+0 days') IS {name} AND {name} >= '0001')"
+        seconds = SECONDS[column.storage or Kind.DATETIME]
+        function, least = ("datetime", "0001") if column.storage is Kind.DATETIME else ("time", "")
+        whole = (
+            f"{function}({name}, '+0 days') IS substr({name}, 1, {seconds}) AND {name} >= '{least}'"
+        )
+        return (
+            f"({whole} AND CASE {size} WHEN {seconds} THEN 1 "
+            f"WHEN {seconds + 7} THEN {name} GLOB '{'?' * seconds}{SIX_DIGITS}' ELSE 0 END)"
+        )
 
     def of_type(self, column: Column, *types: str) -> str:
         """The value is of one of these types."""
@@ -120,14 +149,14 @@ class Reader(readers.Reader):
         return f"instr({self.name(column)}, char(0)) > 0"
 
     def not_utf8(self, column: Column) -> str:
-        name = self.name(column)
-        odd = f"({name} GLOB {ASCII} OR {self.nul(column)})"
-        return f"({self.of_type(column, 'text')} AND {odd} AND not_utf8({bytes_of(name)}))"
+        value, text = bytes_of(self.name(column)), self.of_type(column, "text")
+        return f"(NOT is_ascii({or_empty(value)}) AND {text} AND not_utf8({value}))"
 
     def longer(self, column: Column, characters: int) -> str:
         name = self.name(column)  # length() stops at a NUL
         exact = f"characters({bytes_of(name)}) > {characters}"
-        return f"(length({name}) > {characters} OR ({self.nul(column)} AND {exact}))"
+        more = f"(length({name}) > {characters} OR ({self.nul(column)} AND {exact}))"
+        return f"({self.heavier(column, characters)} AND {more})"
 
     def heavier(self, column: Column, octets: int) -> str:
         return f"length({bytes_of(self.name(column))}) > {octets}"
@@ -148,10 +177,12 @@ class Reader(readers.Reader):
     # -- Numbers ----------------------------------------------------------------------------------
 
     def outside(self, column: Column, least: int, most: int) -> str:
-        outside = super().outside(column, least, most)
         # SQLite keeps an integer of more than 64 bits as a float.
-        beyond = f"{self.of_type(column, 'real')} AND ABS({self.name(column)}) >= {BEYOND}"
-        return f"(({self.of_type(column, 'integer')} AND {outside}) OR ({beyond}))"
+        name, outside = self.name(column), super().outside(column, least, most)
+        usual = f"{name} BETWEEN {max(least, -BEYOND)} AND {min(most, BEYOND)}"
+        beyond = f"ABS({name}) >= {BEYOND}"
+        which = f"CASE typeof({name}) WHEN 'integer' THEN {outside} WHEN 'real' THEN {beyond} END"
+        return f"(NOT {usual} AND {which})"
 
     def no_boolean(self, column: Column) -> str:
         return f"({self.of_type(column, 'integer')} AND {self.name(column)} NOT IN (0, 1))"
@@ -159,7 +190,7 @@ class Reader(readers.Reader):
     def too_big(self, column: Column, digits: int) -> str:
         number = self.of_type(column, "integer", "real")
         finite = f"ABS({self.name(column)}) < 9e999"
-        return f"({number} AND {super().too_big(column, digits)} AND {finite})"
+        return f"({super().too_big(column, digits)} AND {finite} AND {number})"
 
     def finer(self, column: Column, scale: int) -> str:
         """More digits than that even when read as Django does, through 15 significant ones."""
@@ -188,7 +219,7 @@ class Reader(readers.Reader):
         return self.unreadable(column, "no_time", dest_vendor)
 
     def unreadable(self, column: Column, function: str, dest_vendor: str) -> str:
-        """SQLite's own functions for dates are slower than Python's, and take more for a date."""
+        """What the copy would do with it decides."""
         name = self.name(column)
         return (
             f"CASE WHEN typeof({name}) IN ('null', 'blob') THEN 0 "
@@ -217,7 +248,9 @@ class Reader(readers.Reader):
     # -- Others -----------------------------------------------------------------------------------
 
     def no_uuid(self, column: Column) -> str:
-        return f"({self.not_blob(column)} AND no_uuid({bytes_of(self.name(column))}))"
+        value = bytes_of(self.name(column))
+        usual = f"length({value}) = 32 AND without_hex({or_empty(value)}) = x''"
+        return f"(NOT ({usual}) AND {self.not_blob(column)} AND no_uuid({value}))"
 
     def uuid_like(self, column: Column, octets: list[str]) -> str:
         name = self.name(column)
@@ -258,124 +291,6 @@ def bytes_of(name: str) -> str:
     return f"CAST({name} AS BLOB)"
 
 
-def text_of(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
-def readable(value: bytes | None) -> str:
-    return "NULL" if value is None else value.decode("utf-8", "backslashreplace")
-
-
-def not_utf8(value: bytes) -> bool:
-    if value.isascii():
-        return False
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return True
-    return False
-
-
-def characters(value: bytes) -> int:
-    return len(text_of(value))
-
-
-def refuses(parse: Callable[[str], object], text: str) -> bool:
-    """Whether the text can't be parsed, by an error or by None."""
-    try:
-        return parse(text) is None
-    except ValueError:
-        return True
-
-
-def no_date(value: bytes, dest_vendor: str) -> bool:
-    text = text_of(value)
-    if ZERO_DATE.match(text):
-        return False
-    return refuses(parse_date, text) or (dest_vendor != "sqlite" and not DATE.match(text))
-
-
-def no_datetime(value: bytes, dest_vendor: str) -> bool:
-    text = text_of(value)
-    if len(text) == USUAL and (text[7], text[10], text[19]) == ("-", " ", "."):
-        return refuses(datetime.fromisoformat, text) and not ZERO_DATE.match(text)
-    if ZERO_DATE.match(text):
-        return False
-    text = crossing(text, Kind.DATETIME)
-    if dest_vendor == "sqlite":
-        return refuses(parse_datetime, text)
-    return not DATETIME.match(text) or refuses(datetime.fromisoformat, text)
-
-
-def no_time(value: bytes, dest_vendor: str) -> bool:
-    text = crossing(text_of(value), Kind.TIME)
-    if dest_vendor == "sqlite":
-        return refuses(parse_time, text)
-    return not TIME.match(text) or refuses(time.fromisoformat, text)
-
-
-def crossing(text: str, kind: Kind) -> str:
-    """The text as the copy reads it."""
-    seconds = SECONDS[kind]
-    if len(text) == seconds:
-        return f"{text}.000000"
-    if len(text) == seconds + len(".000000"):
-        return text
-    return (exact_time if kind is Kind.TIME else exact_datetime)(text) or text
-
-
-def fraction(value: bytes | None, precision: int) -> bool:
-    """Whether an unusual datetime or time has more digits after the second than that."""
-    digits = "" if value is None else exact_fraction(text_of(value))
-    return digits[precision:].strip("0") != ""
-
-
-def exact_fraction(text: str) -> str:
-    return (exact_time(text) or exact_datetime(text) or "").partition(".")[2]
-
-
-def no_uuid(value: bytes) -> bool:
-    return not UUID.match(value.replace(b"-", b"").lower())
-
-
-def no_ip(value: bytes) -> bool:
-    text = text_of(value)
-    return "%" in text or refuses(ipaddress.ip_address, text)
-
-
-def lone_surrogate(value: bytes) -> bool:
-    return bool(SURROGATE.search(text_of(value).replace("\\\\", "")))
-
-
-def depth(value: bytes) -> int:
-    """How deep JSON is nested; 0 where it is none."""
-    try:
-        level, parsed = 0, [json.loads(value)]
-    except (ValueError, RecursionError):
-        return 0
-    while parsed := [item for outer in parsed for item in inside(outer)]:
-        level += 1
-    return level
-
-
-def inside(value: Any) -> Iterator[Any]:
-    """What is one level below; for a scalar nothing, and for what is empty one scalar."""
-    if isinstance(value, dict):
-        yield from value.values() or [None]
-    elif isinstance(value, list):
-        yield from value or [None]
-
-
-FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
-    ("readable", 1, readable),
-    ("not_utf8", 1, not_utf8),
-    ("characters", 1, characters),
-    ("no_date", 2, no_date),
-    ("no_datetime", 2, no_datetime),
-    ("no_time", 2, no_time),
-    ("fraction", 2, fraction),
-    ("no_uuid", 1, no_uuid),
-    ("no_ip", 1, no_ip),
-    ("lone_surrogate", 1, lone_surrogate),
-    ("depth", 1, depth),
-)
+def or_empty(sql: str) -> str:
+    """SQL for bytes, where NULL would be no argument for a function."""
+    return f"ifnull({sql}, x'')"
