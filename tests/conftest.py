@@ -13,12 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg2
 import pytest
 import redis
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
+from migrations_ui.ticker import Ticker
 from tests.servers import Servers, program
 from tests.settings import VARIABLES
 
@@ -109,6 +112,22 @@ def postgres_url(make_database: MakeDatabase) -> str:
 
 
 @pytest.fixture
+def clone_postgres(servers: Servers, make_database: MakeDatabase) -> MakeDatabase:
+    """`clone_postgres(url)`: the URL of a copy of a database that nobody is connected to."""
+
+    def clone(template: str) -> str:
+        url = make_database("postgresql")
+        name, original = (whose.rpartition("/")[2] for whose in (url, template))
+        with closing(psycopg2.connect(servers.url("postgresql"))) as server:
+            server.autocommit = True  # CREATE DATABASE can't run in a transaction
+            server.cursor().execute(f"DROP DATABASE {name}")
+            server.cursor().execute(f"CREATE DATABASE {name} TEMPLATE {original}")
+        return url
+
+    return clone
+
+
+@pytest.fixture
 def mysql_url(make_database: MakeDatabase) -> str:
     return make_database("mysql")
 
@@ -174,6 +193,16 @@ def run_manage(tmp_path: Path) -> RunManage:
     return partial(manage, var)
 
 
+@pytest.fixture(scope="session")
+def migrated_control(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo application's control database, made once: tests have copies of it."""
+    var = tmp_path_factory.mktemp("control")
+    nowhere = {f"{side}_DATABASE_URL": f"sqlite:///{var}/{side}" for side in ("SOURCE", "DEST")}
+    done = manage(var, nowhere, "migrate", "-v0")
+    assert done.returncode == 0, done.stderr
+    return var / "control.sqlite3"
+
+
 # The worker
 
 
@@ -186,6 +215,24 @@ def somebody_would_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from migrations_ui.workers import Health
 
     monkeypatch.setattr(Health, "nobody", "")
+
+
+@pytest.fixture(autouse=True)
+def no_ticker_waits_for_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the test's own transaction has locked the control database, a tick fails at once.
+
+    It would wait as long as SQLite lets it, and the test would wait for its thread: 20 seconds for
+    whatever takes longer than half a second.
+    """
+    ours, tick = connections["default"], Ticker._try
+
+    def hurry(ticker: Ticker) -> None:
+        if ours.in_atomic_block:
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout = 0")
+        tick(ticker)
+
+    monkeypatch.setattr(Ticker, "_try", hurry)
 
 
 # People

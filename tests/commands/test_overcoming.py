@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -13,24 +14,33 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.conftest import RunManage
+from tests.conftest import MakeDatabase, RunManage
+from tests.servers import Servers
+from tests.services.conftest import migrate
 
 COLUMN = "registry.Target.uri"
 
 Command = Callable[..., "CompletedProcess[str]"]
 
 
+@pytest.fixture(scope="module")
+def empty_postgres(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the demo's tables, to be copied."""
+    url, drop = servers.create_database("postgresql")
+    migrate(tmp_path_factory.mktemp("empty"), url)
+    yield url
+    drop()
+
+
 @pytest.fixture
-def spoilt(tmp_path: Path, run_manage: RunManage) -> str:
+def postgres_url(empty_postgres: str, clone_postgres: MakeDatabase) -> str:
+    return clone_postgres(empty_postgres)
+
+
+@pytest.fixture
+def spoilt(template: Path, tmp_path: Path) -> str:
     """The demo in SQLite; three of its targets have a NUL, which PostgreSQL can't hold."""
-    (path := tmp_path / "source.sqlite3").touch()
-    env = {
-        "SOURCE_DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3",
-        "DEST_DATABASE_URL": f"sqlite:///{path}",
-    }
-    for arguments in (["migrate", "--database=dest", "-v0"], ["filldemo", "--rows=1500"]):
-        done = run_manage(env, *arguments)
-        assert done.returncode == 0, done.stderr
+    path = shutil.copy(template / "source.sqlite3", tmp_path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "UPDATE registry_target SET uri = uri || char(0) || 'x' "
@@ -40,13 +50,13 @@ def spoilt(tmp_path: Path, run_manage: RunManage) -> str:
 
 
 @pytest.fixture
-def command(spoilt: str, postgres_url: str, run_manage: RunManage) -> Command:
+def command(
+    spoilt: str, postgres_url: str, template: Path, tmp_path: Path, run_manage: RunManage
+) -> Command:
     """manage.py, from the spoilt source to a PostgreSQL that holds a row of its own."""
-    env = {"SOURCE_DATABASE_URL": spoilt, "DEST_DATABASE_URL": postgres_url}
-    for arguments in (["migrate", "--database=dest", "-v0"], ["migrate", "-v0"]):
-        done = run_manage(env, *arguments)
-        assert done.returncode == 0, done.stderr
+    shutil.copy(template / "var" / "control.sqlite3", tmp_path / "var")
     rows(postgres_url, "INSERT INTO auth_group (name) VALUES ('stale') RETURNING id")
+    env = {"SOURCE_DATABASE_URL": spoilt, "DEST_DATABASE_URL": postgres_url}
     return lambda *arguments: run_manage(env, *arguments)
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import copy
+
 import pytest
 
-from tests.conftest import MakeDatabase, RunManage
+from tests.conftest import MakeDatabase, RunManage, manage
 from tests.hosts.site import PASSWORD, Site
+from tests.servers import Servers
 
 # An old hash, which Django would replace at the next sign-in.
 PEOPLE = f"""
@@ -66,20 +73,44 @@ print(json.dumps([said, list(tries)]))
 """
 
 
-@pytest.fixture
-def atlas(run_manage: RunManage, make_database: MakeDatabase) -> Site:
-    site = Site(
+def site(run_manage: RunManage, source: str, folder: Path) -> Site:
+    (dest := folder / "dest.sqlite3").touch()
+    return Site(
         run_manage,
         {
             "HOST_SETTINGS": "tests.hosts.atlas.settings",
-            "SOURCE_DATABASE_URL": make_database("postgresql"),
-            "DEST_DATABASE_URL": make_database("sqlite"),
+            "SOURCE_DATABASE_URL": source,
+            "DEST_DATABASE_URL": f"sqlite:///{dest}",
         },
     )
-    site.exchanged().manage("migrate", "--database", "dest")
-    site.exchanged().shell(PEOPLE)
-    site.manage("migrate")
-    return site
+
+
+@dataclass(frozen=True)
+class Template:
+    """The source with its people, and the file of a control database: tests have copies of both."""
+
+    url: str
+    control: Path
+
+
+@pytest.fixture(scope="module")
+def template(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    url, drop = servers.create_database("postgresql")
+    (var := (folder := tmp_path_factory.mktemp("atlas")) / "var").mkdir()
+    made = site(partial(manage, var), url, folder)
+    made.exchanged().manage("migrate", "--database", "dest")
+    made.exchanged().shell(PEOPLE)
+    made.manage("migrate")
+    yield Template(url, var / "control.sqlite3")
+    drop()
+
+
+@pytest.fixture
+def atlas(
+    template: Template, clone_postgres: MakeDatabase, run_manage: RunManage, tmp_path: Path
+) -> Site:
+    copy(template.control, tmp_path / "var")
+    return site(run_manage, clone_postgres(template.url), tmp_path)
 
 
 def test_staff_of_the_source_sign_in_and_nothing_is_written_there(atlas: Site) -> None:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -23,22 +24,28 @@ LOG = ("auth.Group", "auth.User", "admin.LogEntry", "registry.Policy")
 StartWorker = Callable[[Deployment], Worker]
 
 
+@pytest.fixture(scope="module")
+def control_with_alice(
+    migrated_control: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A control database with an operator."""
+    copy(migrated_control, var := tmp_path_factory.mktemp("alice"))
+    env = {f"{side}_DATABASE_URL": f"sqlite:///{tables}" for side in ("SOURCE", "DEST")}
+    env["DJANGO_SUPERUSER_PASSWORD"] = "alice"
+    who = ("--username=alice", "--email=alice@example.org")
+    done = manage(var, env, "createsuperuser", "--noinput", *who)
+    assert done.returncode == 0, done.stderr
+    return var / "control.sqlite3"
+
+
 @pytest.fixture
-def deployment(shop: Shop, tmp_path: Path) -> Deployment:
+def deployment(shop: Shop, control_with_alice: Path, tmp_path: Path) -> Deployment:
     env = {
         "SOURCE_DATABASE_URL": f"sqlite:///{shop.source}",
         "DEST_DATABASE_URL": f"sqlite:///{shop.dest}",
-        "DJANGO_SUPERUSER_PASSWORD": "alice",
     }
     (var := tmp_path / "var").mkdir()
-    for command in (
-        ("migrate", "-v0"),
-        ("createsuperuser", "--noinput", "--username=alice", "--email=alice@example.org"),
-    ):
-        done = manage(var, env, *command)
-        assert done.returncode == 0, done.stderr
-    for queue in var.glob("huey.sqlite3*"):
-        queue.unlink()
+    copy(control_with_alice, var)
     return Deployment(var, env)
 
 

@@ -9,11 +9,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
 
-from tests.conftest import MakeDatabase, RunManage, manage
+from tests.conftest import MakeDatabase, RunManage
 from tests.services.conftest import Shop
 from tests.services.deployment import Deployment, Worker, wait_until
 
@@ -27,14 +28,13 @@ answer = [health.nobody, [[w.alive, w.listens, w.doing, w.silent] for w in healt
 
 
 @pytest.fixture
-def deployment(shop: Shop, tmp_path: Path) -> Deployment:
+def deployment(shop: Shop, migrated_control: Path, tmp_path: Path) -> Deployment:
     env = {
         "SOURCE_DATABASE_URL": f"sqlite:///{shop.source}",
         "DEST_DATABASE_URL": f"sqlite:///{shop.dest}",
     }
     (var := tmp_path / "var").mkdir()
-    done = manage(var, env, "migrate", "-v0")
-    assert done.returncode == 0, done.stderr
+    copy(migrated_control, var)
     return Deployment(var, env)
 
 
