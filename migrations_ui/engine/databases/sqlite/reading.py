@@ -103,7 +103,7 @@ def text_of(kind: Kind, name: str) -> str:
     if kind is Kind.DATE:
         return f"CASE WHEN {name} GLOB '{DAY}' THEN {name} ELSE exact_date({name}) END"
     if kind is Kind.DATETIME:
-        return timed(name, f"{DAY}[ T]{CLOCK}", "exact_datetime")
+        return timed(name, f"{DAY} {CLOCK}", "exact_datetime")
     if kind is Kind.TIME:
         return timed(name, CLOCK, "exact_time")
     return name
