@@ -65,6 +65,14 @@ def seconds(name: str, default: int) -> int:
     return int(value)
 
 
+def number(name: str, default: int) -> int:
+    """The variable as a number, from 0."""
+    value = os.environ.get(name) or str(default)
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number. Set it from 0.")
+    return int(value)
+
+
 def strings(name: str, default: str = "") -> list[str]:
     """The variable as a list of comma-separated strings."""
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]

@@ -132,6 +132,7 @@ STORAGES = STORAGES | {
 WHITENOISE_USE_FINDERS = True
 
 CUTOVER_LEASE = environment.seconds("CUTOVER_LEASE", 30)
+CUTOVER_BUSY_SESSIONS = environment.number("CUTOVER_BUSY_SESSIONS", 20)
 HUEY = environment.huey(CUTOVER_VAR / "huey.sqlite3")
 
 # Who is told outside of the pages, and who may read the figures without signing in.

@@ -22,6 +22,7 @@ from migrations_ui import (
     resuming,
     steps,
 )
+from migrations_ui.backing_off import BackingOff
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
@@ -63,7 +64,10 @@ def execute(run_id: int) -> None:
     ticker.start()
     try:
         try:
-            with Reservation(links, run, recorder, before):
+            with (
+                Reservation(links, run, recorder, before),
+                BackingOff(links.ends, run, recorder),
+            ):
                 if run.status == Run.Status.CANCELLING:
                     _clear_up(run, links)
                 _steps(run, recorder, links)
@@ -96,7 +100,7 @@ def execute(run_id: int) -> None:
 def _take(run: Run, holder: str) -> bool:
     """Make this worker the run's; False where another one is on it."""
     now = timezone.now()
-    taken: dict[str, Any] = {"holder": holder, "heartbeat_at": now}
+    taken: dict[str, Any] = {"holder": holder, "heartbeat_at": now, "slowed": ""}
     if run.status != Run.Status.CANCELLING:
         started = run.started_at or now
         moved = move(run.pk, Run.Status.RUNNING, who=WORKER, started_at=started, **taken)
@@ -124,7 +128,12 @@ def _stop(run: Run, links: Links) -> None:
 def _suspend(run: Run, recorder: Recorder, why: Suspended) -> None:
     """Leave the run to who goes on with it; one that another worker has taken is not touched."""
     held = {"holder": recorder.holder}
-    free: dict[str, Any] = {"heartbeat_at": None, "doing": "", "rows_per_second": None}
+    free: dict[str, Any] = {
+        "heartbeat_at": None,
+        "doing": "",
+        "slowed": "",
+        "rows_per_second": None,
+    }
     what = str(why)
     if not (
         move(run.pk, Run.Status.PAUSED, who=WORKER, only=held, **free)

@@ -118,6 +118,9 @@ class Run(models.Model):
     rate_limit = models.PositiveIntegerField(
         null=True, blank=True, help_text="Rows a second that it may read; none: no limit."
     )
+    slowed = models.CharField(
+        max_length=255, blank=True, help_text="Why it reads more slowly at the moment."
+    )
     doing = models.CharField(max_length=255, blank=True, help_text="What it is at, in words.")
     holder = models.CharField(
         max_length=64, blank=True, help_text="The worker that is on it, or was on it last."

@@ -47,7 +47,9 @@ def run_progress(run: Run) -> RunProgress:
         total=total,
         percent=100 if done else min(99, rows * 100 // total) if total else None,
         rate=rate,
-        eta=left / rate if rate and left and run.phase == Run.Phase.LOAD else None,
+        eta=left / min(rate, run.rate_limit or rate)
+        if rate and left and run.phase == Run.Phase.LOAD
+        else None,
         elapsed=(now - run.started_at).total_seconds() if run.started_at else None,
         stalled_for=silent if stalled else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 
@@ -15,6 +16,8 @@ from migrations_ui.engine.rejecting import Rejects, load_batch
 # memory of a copy, whatever the table's size.
 BATCH = 2 * 1024 * 1024
 AHEAD = 4 * 1024 * 1024
+# Seconds after which a batch is loaded, whatever its size.
+LONGEST = 1.0
 
 Progress = Callable[[int], None]
 
@@ -29,7 +32,7 @@ def copy_chunk(
 ) -> int:
     """Copy a chunk in one transaction, and return how many rows were written.
 
-    `progress` is called with the rows read so far, after every batch; what it raises undoes the
+    `progress` is called with the rows read so far, after every block; what it raises undoes the
     chunk.  `RowRefused` names table, column, key and value; the destination is then as it was.
     Rows that `rejects` takes are left out.  Doing it twice is harmless: a chunk that was begun
     before is deleted first, in the same transaction, and no two sessions are at it at once.  Who
@@ -38,7 +41,7 @@ def copy_chunk(
     """
     rejects = rejects or Rejects()
     layout = chunk.layout
-    read = written = 0
+    written = 0
     if chunk.again:
         dest.evict(chunk.name)
     with dest.held(chunk.name), dest.transaction():
@@ -46,11 +49,18 @@ def copy_chunk(
         if chunk.again:
             unload(chunk, source, dest)
         with closing(read_ahead(source, layout.source_columns, chunk)) as blocks:
-            for batch in batches(blocks):
+            for batch in batches(told(blocks, progress)):
                 written += load_batch(dest, layout, batch, rejects)
-                read += batch.count(b"\n")
-                progress(read)
     return written
+
+
+def told(blocks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
+    """The blocks; `progress` is told of each, and may hold it back, before it is passed on."""
+    read = 0
+    for block in blocks:
+        read += block.count(b"\n")
+        progress(read)
+        yield block
 
 
 def read_ahead(
@@ -97,14 +107,17 @@ def delete_keys(chunk: Chunk, source: Database, dest: Database, names: Sequence[
 
 
 def batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The blocks, joined to batches of about `BATCH` bytes; a block holds whole rows."""
+    """The blocks, joined to batches of about `BATCH` bytes, less where they come slowly.
+
+    A block holds whole rows.
+    """
     waiting: list[bytes] = []
-    size = 0
+    size, began = 0, time.monotonic()
     for block in blocks:
         waiting.append(block)
         size += len(block)
-        if size >= BATCH:
+        if size >= BATCH or time.monotonic() - began >= LONGEST:
             yield b"".join(waiting)
-            waiting, size = [], 0
+            waiting, size, began = [], 0, time.monotonic()
     if waiting:
         yield b"".join(waiting)

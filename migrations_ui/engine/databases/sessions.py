@@ -56,6 +56,13 @@ class SessionOperations(ABC):
         """End the statement that this connection is at, if any; called from another thread."""
 
     @abstractmethod
+    def busy_sessions(self) -> int:
+        """How many sessions on the server are at work in this moment, Cutover's left out.
+
+        As far as the account may see them; 0 where there are no sessions.
+        """
+
+    @abstractmethod
     def is_transient(self, error: Any) -> bool:
         """Whether a driver's error is about the connection or the moment, not about what was asked.
 

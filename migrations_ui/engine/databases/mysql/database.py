@@ -34,7 +34,7 @@ from migrations_ui.engine.databases.mysql.rows import (
     literal_of,
     transformed,
 )
-from migrations_ui.engine.databases.mysql.sessions import Sessions
+from migrations_ui.engine.databases.mysql.sessions import OWN, Sessions
 from migrations_ui.engine.errors import ServerError, Unreachable
 from migrations_ui.engine.kinds import ESCAPES, Kind
 
@@ -57,10 +57,6 @@ NET_TIMEOUT = 8 * 3600
 LOADING_MODE = (
     "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
 )
-
-
-# The name of a lock that each of our connections holds on itself: by it they know one another.
-OWN = "CONCAT('cutover:', {})"
 
 
 class Database(Loading, Indexing, Positions, Sessions):

@@ -16,7 +16,7 @@ from migrations_ui.engine.databases.inspecting import (
     Settings,
     grouped_indexes,
 )
-from migrations_ui.engine.databases.mysql.database import OWN
+from migrations_ui.engine.databases.mysql.sessions import OWN
 from migrations_ui.engine.errors import ServerError
 
 FOR_READING = ("SELECT",)

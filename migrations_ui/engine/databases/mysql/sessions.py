@@ -19,6 +19,16 @@ from migrations_ui.engine.errors import EngineError, ServerError
 TRANSIENT = {1021, 1040, 1053, 1114, 1158, 1159, 1160, 1161, 1180, 1205, 1213, 1317, 1927, 1969}
 
 
+# The name of a lock that each of our connections holds on itself: by it they know one another.
+OWN = "CONCAT('cutover:', {})"
+# At work or waiting for a lock, in whichever database of the server.
+BUSY = (
+    "SELECT COUNT(*) FROM information_schema.processlist"
+    " WHERE command IN ('Query', 'Execute', 'Fetch')"
+    f" AND id NOT IN (CONNECTION_ID(), COALESCE(IS_USED_LOCK({OWN.format('id')}), 0))"
+)
+
+
 class Sessions(base.Database, ABC):
     """The part of a MySQL database that deals with other sessions."""
 
@@ -64,6 +74,10 @@ class Sessions(base.Database, ABC):
             for number in filter(None, (self.number, self.reading)):
                 with suppress(MySQLdb.Error):  # it has ended meanwhile
                     other.cursor().execute(f"KILL QUERY {number}")
+
+    def busy_sessions(self) -> int:
+        ((found,),) = self.query(BUSY)
+        return int(found)
 
     def is_transient(self, error: Any) -> bool:
         code = error.args[0] if error.args else 0

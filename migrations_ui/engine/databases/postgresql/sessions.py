@@ -17,6 +17,11 @@ HOLDERS = (
     " AND objsubid = 1 AND pid <> pg_backend_pid()"
     " AND classid::bigint = (n >> 32) & 4294967295 AND objid::bigint = n & 4294967295"
 )
+# At work or waiting for a lock, in whichever database of the server.
+BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE state IN ('active', 'fastpath function call')"
+    " AND backend_type = 'client backend' AND application_name IS DISTINCT FROM 'cutover'"
+)
 # Classes of SQLSTATE, and single ones, that are not about what was asked: connections, deadlocks,
 # resources, the server's operator, its disks; a lock that was not to be had; idle for too long.
 TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
@@ -44,6 +49,10 @@ class Sessions(base.Database, ABC):
 
     def interrupt(self) -> None:
         self.connection.cancel()
+
+    def busy_sessions(self) -> int:
+        ((found,),) = self.query(BUSY)
+        return int(found)
 
     def is_transient(self, error: Any) -> bool:
         if code := error.pgcode:

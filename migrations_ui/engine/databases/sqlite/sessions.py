@@ -70,6 +70,9 @@ class Sessions(base.Database, ABC):
                 with suppress(sqlite3.ProgrammingError):  # it is closed
                     connection.interrupt()
 
+    def busy_sessions(self) -> int:
+        return 0
+
     def is_transient(self, error: Any) -> bool:
         return getattr(error, "sqlite_errorcode", 0) & PRIMARY in TRANSIENT
 
