@@ -18,7 +18,7 @@ from typing import Any
 from tests.conftest import ROOT, manage
 from tests.settings import VARIABLES
 
-PATIENCE = 60
+PATIENCE = 120  # seconds: a busy machine may need one for a process to start
 
 AS_IF = """
 from migrations_ui import workers
