@@ -1,4 +1,4 @@
-"""Whether anybody would pick up what a button asks for, and who could not be told of its end."""
+"""Whether anybody would pick up what a button asks for, and what stands in its way."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from django import template
 
-from migrations_ui import notifications, workers
+from migrations_ui import notifications, services, workers
 from migrations_ui.models import Audit
+from migrations_ui.services import Side
 
 register = template.Library()
 
@@ -22,3 +23,10 @@ def why_no_worker() -> str:
 def undelivered(audit: Audit) -> dict[str, Any]:
     """What could not be told of an audit."""
     return {"undelivered": notifications.undelivered().filter(audit=audit), "heading": "h2"}
+
+
+@register.inclusion_tag("cutover/in_the_way.html")
+def in_the_way(dest: Side) -> dict[str, Any]:
+    """The run that keeps a destination, and whether a new one would end it."""
+    run, superseded = services.in_the_way(dest.identity)
+    return {"run": run, "superseded": superseded, "dest": dest}

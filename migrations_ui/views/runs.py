@@ -280,11 +280,8 @@ def _run(pk: int) -> Run:
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
     found = transforms.found(plan)
     declared = transforms.declared(plan.transforms)
-    other, superseded = services.in_the_way(plan.dest.identity)
     return {
         "plan": plan,
-        "other": other,
-        "superseded": superseded,
         "found": found,
         "choices": any(one.options for one in found),
         "declared": declared,

@@ -83,6 +83,15 @@ def test_a_second_run_on_the_destination_is_refused(operator: Client, text: Text
     assert Run.objects.count() == 1
 
 
+def test_the_run_that_keeps_the_destination_is_named_beforehand(
+    operator: Client, text: Text
+) -> None:
+    start(operator, "auth.Group")
+    page = text(page_of(operator, "auth.Group"))
+    run = Run.objects.get()
+    assert f"Run {run.pk}</a> is queued and keeps {NAME} to itself" in page
+
+
 def test_an_audit_that_differs_leads_to_the_repair_of_just_these_tables(
     operator: Client, make_audit: Callable[..., Audit], text: Text
 ) -> None:
