@@ -46,6 +46,9 @@ def copied(copied_template: Path, tmp_path: Path, run_manage: RunManage) -> Site
     return site(tmp_path, run_manage)
 
 
+CONFIRMED = ("--catch-up", "--wipe", "dest.sqlite3")
+
+
 def answer(done: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -56,7 +59,7 @@ def test_what_has_changed_since_the_copy_is_put_right(copied: Site) -> None:
     change(copied, "DEST", "INSERT INTO auth_group (name) VALUES ('of the rehearsal')")
     assert answer(copied.manage("auditdata", "--json", fails=True))["status"] == "differs"
 
-    done = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
+    done = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
     assert done["status"] == "succeeded"
     assert {table["verdict"] for table in done["tables"]} == {"identical"}
     assert done["rows"] == sum(table["source_rows"] for table in done["tables"])
@@ -68,7 +71,7 @@ def test_what_has_changed_since_the_copy_is_put_right(copied: Site) -> None:
 
 
 def test_where_nothing_has_changed_it_says_so(copied: Site) -> None:
-    done = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
+    done = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
     assert done["status"] == "succeeded"
     assert {table["copied_rows"] for table in done["tables"]} == {0}
     assert {table["verdict"] for table in done["tables"]} == {"identical"}
@@ -85,7 +88,7 @@ def test_it_is_done_as_the_copy_was_that_it_follows(copied: Site) -> None:
     skip = "registry.Target.pid_id=skip-orphans"
     copied.manage("copydata", "--all", "--wipe", "dest.sqlite3", "--transform", skip)
     change(copied, "SOURCE", *CHANGES[:1])
-    done = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
+    done = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
     assert done["status"] == "succeeded"
     verdicts = {table["label"]: table["verdict"] for table in done["tables"]}
     assert verdicts["registry.Target"] == "identical-but-for-transforms"
@@ -95,10 +98,11 @@ def test_it_is_done_as_the_copy_was_that_it_follows(copied: Site) -> None:
 @pytest.mark.parametrize(
     "more",
     [
+        [],
         ["--wipe", "source.sqlite3"],
-        ["--transform", "registry.Pid.name=strip-nul"],
-        ["--reject-limit", "1"],
-        ["--no-verify"],
+        ["--wipe", "dest.sqlite3", "--transform", "registry.Pid.name=strip-nul"],
+        ["--wipe", "dest.sqlite3", "--reject-limit", "1"],
+        ["--wipe", "dest.sqlite3", "--no-verify"],
     ],
 )
 def test_wrong_usage_is_2_and_changes_nothing(copied: Site, more: list[str]) -> None:
@@ -111,11 +115,11 @@ def test_wrong_usage_is_2_and_changes_nothing(copied: Site, more: list[str]) -> 
 
 def test_who_still_writes_to_the_source_is_said(copied: Site) -> None:
     path = copied.env["SOURCE_DATABASE_URL"].removeprefix("sqlite:///")
-    quiet = copied.manage("copydata", "auth.Group", "--catch-up")
+    quiet = copied.manage("copydata", "auth.Group", *CONFIRMED)
     assert "writes" not in quiet.stderr
     with closing(sqlite3.connect(path)) as database:
         database.execute("INSERT INTO auth_group (name) VALUES ('not committed')")
-        done = copied.manage("copydata", "auth.Group", "--catch-up")
+        done = copied.manage("copydata", "auth.Group", *CONFIRMED)
     assert "In source.sqlite3, somebody is inside a transaction that writes." in done.stderr
 
 
@@ -123,7 +127,7 @@ def test_the_steps_are_done_after_it_and_the_audit_sees_what_they_did(copied: Si
     """Of tables in which nothing differed, too, which are not compared twice without steps."""
     step = "tests.services.stepping.add_group born"
     done = copied.with_env(CUTOVER_STEPS=step).manage(
-        "copydata", "auth.Group", "--catch-up", "--json", fails=True
+        "copydata", "auth.Group", *CONFIRMED, "--json", fails=True
     )
     assert answer(done)["status"] == "failed"
     assert answer(done)["tables"][0]["verdict"] == "differs"

@@ -33,7 +33,9 @@ class Command(CutoverCommand):
             "--reverse", action="store_true", help="exchange source and destination"
         )
         parser.add_argument(
-            "--wipe", metavar="DEST_NAME", help="the destination database's name, to confirm"
+            "--wipe",
+            metavar="DEST_NAME",
+            help="the destination database's name, to confirm; a catch-up asks for it, too",
         )
         parser.add_argument(
             "--reject-limit",
@@ -85,7 +87,7 @@ class Command(CutoverCommand):
         )
         with wrong_usage():
             plan = make_plan()
-        self.check_wipe(options["wipe"], plan)
+        self.check_wipe(options["wipe"], plan, "wipes tables")
         if run := services.left_behind(plan):
             self.stderr.write(f"{run} was left behind; this goes on with it.", style_func=str)
             return run
@@ -110,7 +112,7 @@ class Command(CutoverCommand):
     def catch_up(self, labels: list[str], options: dict[str, Any]) -> Run:
         """A run that copies again only what differs, confirmed and ready to be done.
 
-        It wipes nothing, so a script need not repeat the destination's name; people do.
+        It is confirmed as a wipe is, since it deletes rows that only the destination has.
         """
         if options["transform"] or options["reject_limit"] or options["no_verify"]:
             raise CommandError(
@@ -120,14 +122,11 @@ class Command(CutoverCommand):
             )
         with wrong_usage():
             plan = services.catch_up_plan(labels, reverse=options["reverse"])
+        self.check_wipe(options["wipe"], plan, "replaces rows of tables, and deletes some")
         self.warn_of_writers(reverse=plan.reverse)
-        name = options["wipe"]
-        if name is not None or sys.stdin.isatty():
-            self.check_wipe(name, plan)
-            name = name or self.ask(plan, catch_up=True)
         return services.prepare_catch_up(
             labels,
-            name or plan.dest.name,
+            options["wipe"] or self.ask(plan, catch_up=True),
             services.catch_up_fingerprint(plan),
             operator_name(),
             reverse=plan.reverse,
@@ -140,18 +139,18 @@ class Command(CutoverCommand):
             for sentence in side.sentences if side.role == "source" else ():
                 self.stderr.write(sentence, style_func=str)
 
-    def check_wipe(self, name: str | None, plan: services.Plan) -> None:
-        """Refuse a confirmation that can't be right before the rows are counted."""
+    def check_wipe(self, name: str | None, plan: services.Plan, does: str) -> None:
+        """Refuse a confirmation that can't be right before anything is counted or compared."""
         if name is None and not sys.stdin.isatty():
             raise CommandError(
-                "This wipes tables, and there is no terminal to ask for confirmation. Add "
-                f"--wipe {plan.dest.name} if that is the database to wipe.",
+                f"This {does}, and there is no terminal to ask for confirmation. Add "
+                f"--wipe {plan.dest.name} if that is the database meant.",
                 returncode=USAGE,
             )
         if name is not None and name != plan.dest.name:
             raise CommandError(
                 f"--wipe names {name!r}, but the destination is {plan.dest.name!r} on "
-                f"{plan.dest.host}. Nothing was wiped.",
+                f"{plan.dest.host}. Nothing was changed.",
                 returncode=USAGE,
             )
 
@@ -177,7 +176,7 @@ class Command(CutoverCommand):
             tell("Type the name of the destination to go on: ", ending="")
             return input()
         except (EOFError, KeyboardInterrupt):
-            raise CommandError("Not confirmed. Nothing was wiped.") from None
+            raise CommandError("Not confirmed. Nothing was changed.") from None
 
     def report(self, run: Run, *, as_json: bool) -> None:
         """Say what has become of the run, and leave with its exit status."""
