@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from typing import NoReturn
 
 from django.db.models import F
 from django.utils import timezone
@@ -21,6 +22,7 @@ from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
+from migrations_ui.engine.newer import Columns, Pass, columns_of
 from migrations_ui.engine.persisting import persist
 from migrations_ui.engine.repairing import Repair
 from migrations_ui.engine.transforms import parse, transformed
@@ -37,8 +39,13 @@ WRITES = 0.5
 # -- Asking for one --------------------------------------------------------------------------------
 
 
-def plan(labels: Iterable[str], *, reverse: bool = False) -> Plan:
-    """What a catch-up of these tables would meet, with the transforms of their last copies."""
+def plan(labels: Iterable[str], *, reverse: bool = False, newer_only: bool = False) -> Plan:
+    """What a catch-up of these tables would meet, with the transforms of their last copies.
+
+    With `newer_only` of those of them that have a column which tells newer rows.
+    """
+    if newer_only:
+        labels = list(newer_by(labels)) or refuse_all()
     current = plans.make_plan(labels, reverse=reverse)
     runs = auditing.last_copies(current.source.identity, current.dest.identity, current.labels)
     declared = {
@@ -48,6 +55,19 @@ def plan(labels: Iterable[str], *, reverse: bool = False) -> Plan:
         if runs.get(parse(text).table) == run
     }
     return plans.make_plan(labels, reverse=reverse, transforms=declared) if declared else current
+
+
+def newer_by(labels: Iterable[str]) -> dict[str, Columns]:
+    """Those of the tables that have a column which tells newer rows, with these columns."""
+    by = {table.label: columns_of(table) for table in chosen_tables(labels)}
+    return {label: columns for label, columns in by.items() if any(columns)}
+
+
+def refuse_all() -> NoReturn:
+    raise Refused(
+        "None of these tables has an automatic key or a timestamp of its last save, so nothing "
+        "tells which of its rows are newer. Catch up completely."
+    )
 
 
 def blockers(current: Plan) -> list[str]:
@@ -73,9 +93,8 @@ def repair(
     run: Run, recorder: Recorder, links: Links
 ) -> tuple[list[Layout], dict[str, Comparison]]:
     """Compare and repair; the tables, and what was found of those in which nothing was changed."""
-    labels = list(run.tables.values_list("label", flat=True))
-    recorder.phase(Run.Phase.PREFLIGHT)
-    found = persist(recorder, lambda: preflight(run, labels, recorder, links))
+    found = checked(run, recorder, links)
+    labels = [layout.label for layout in found]
     copies = auditing.last_copies(run.source["identity"], run.dest["identity"], labels)
     work = Repair(
         found,
@@ -91,9 +110,42 @@ def repair(
     return found, same
 
 
+def bring_newer(run: Run, recorder: Recorder, links: Links) -> None:
+    """Bring over what a key or a timestamp says is newer; it proves nothing of the other rows."""
+    work = Pass(checked(run, recorder, links), links.open, Ledger(run, recorder))
+    work.run()
+    positions.note(run, "end", recorder)
+    rows, tables = sum(work.written.values()), len(work.written)
+    recorder.event(
+        f"{rows:,} newer {'row' if rows == 1 else 'rows'} brought over, in {tables:,} "
+        f"{'table' if tables == 1 else 'tables'}."
+    )
+
+
+def unproved(run: Run) -> str:
+    """What a pass over newer rows leaves to be done."""
+    left = run.tables.filter(status=TableCopy.Status.FAILED).count()
+    refused = (
+        f"{left:,} {'table' if left == 1 else 'tables'} could not take the newer rows yet and "
+        f"{'is as it was' if left == 1 else 'are as they were'}. "
+    )
+    return (
+        f"{refused if left else ''}Only newer rows were read, so nothing is proved: what was "
+        "deleted, or changed without a new timestamp, is not looked for. Catch up completely when "
+        "nobody writes to the source any more."
+    )
+
+
+def checked(run: Run, recorder: Recorder, links: Links) -> list[Layout]:
+    """The tables, if everything is as the operator confirmed it."""
+    labels = list(run.tables.values_list("label", flat=True))
+    recorder.phase(Run.Phase.PREFLIGHT)
+    return persist(recorder, lambda: preflight(run, labels, recorder, links))
+
+
 def preflight(run: Run, labels: Sequence[str], recorder: Recorder, links: Links) -> list[Layout]:
     """Check everything again; stop unless it is what the operator confirmed."""
-    make = partial(plan, labels, reverse=run.reverse)
+    make = partial(plan, labels, reverse=run.reverse, newer_only=run.newer_only)
     now = plans.insist_on(make, NOTHING_CHANGED)
     if problems := blockers(now):
         raise Refused(" ".join([NOTHING_CHANGED, *problems]))
@@ -180,6 +232,9 @@ class Ledger:
         self.run.tables.filter(label=layout.label).update(
             status=TableCopy.Status.FAILED, error=str(error)
         )
+
+    def left(self, layout: Layout, error: EngineError) -> None:
+        self.failed(layout, error)
 
     def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         self.recorder.dropping(keys, indexes)

@@ -152,7 +152,10 @@ def _suspend(run: Run, recorder: Recorder, why: Suspended) -> None:
 
 
 def _succeed(run: Run, recorder: Recorder) -> None:
-    """A run with rejected rows, or with a step that failed, is never green."""
+    """A run with rejected rows, a step that failed, or no audit is never green."""
+    if run.newer_only:
+        _end(run, recorder, Run.Status.INCOMPLETE, error=catching_up.unproved(run))
+        return
     rows = run.rejected.count()
     left = steps.unfinished(run)
     if not rows and left:
@@ -187,6 +190,9 @@ def _end(run: Run, recorder: Recorder, status: str, why: str = "", **fields: Any
 
 def _steps(run: Run, recorder: Recorder, links: Links) -> None:
     """Preflight, transfer, verify; from where it stands, where it was begun before."""
+    if run.newer_only:
+        catching_up.bring_newer(run, recorder, links)
+        return
     if run.mode == Run.Mode.CATCH_UP:
         found, same = catching_up.repair(run, recorder, links)
         _whole_and_verified(run, recorder, links, found, same)

@@ -50,7 +50,7 @@ class Run(models.Model):
         CANCELLING = "cancelling"  # asked to stop; the worker has not acknowledged yet
         CANCELLED = "cancelled"  # the worker has stopped and put the constraints back
         SUCCEEDED = "succeeded"  # every row arrived and the audit found no difference
-        INCOMPLETE = "incomplete"  # all has arrived but rows were set aside, or a step failed
+        INCOMPLETE = "incomplete"  # rows were set aside, a step failed, only newer rows were read
         FAILED = "failed"  # an error, in the data or in a server
         INTERRUPTED = "interrupted"  # workers vanished: infrastructure, not the data
 
@@ -114,6 +114,9 @@ class Run(models.Model):
     )
     compares_cells = models.BooleanField(
         default=True, help_text="The audit at its end compares every cell, not only the counts."
+    )
+    newer_only = models.BooleanField(
+        default=False, help_text="A catch-up that reads only newer rows, and proves nothing."
     )
     rate_limit = models.PositiveIntegerField(
         null=True, blank=True, help_text="Rows a second that it may read; none: no limit."

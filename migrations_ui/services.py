@@ -67,6 +67,7 @@ __all__ = [
     "cancel_audit",
     "catch_up_blockers",
     "catch_up_fingerprint",
+    "catch_up_newer_by",
     "catch_up_plan",
     "check_data_now",
     "chosen_tables",
@@ -104,6 +105,7 @@ __all__ = [
 
 plan = make_plan
 catch_up_plan = catching_up.plan
+catch_up_newer_by = catching_up.newer_by
 catch_up_blockers = catching_up.blockers
 catch_up_fingerprint = catching_up.fingerprint
 preflight = run_preflight

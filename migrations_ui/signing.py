@@ -250,6 +250,7 @@ def of_run(run: Run) -> dict[str, Any]:
         "transforms": run.transforms,
         "reject_limit": run.reject_limit,
         "workers": run.workers,
+        "newer_only": run.newer_only,
         "steps": [
             {"words": step.words, "status": step.status, "exit_status": step.exit_status}
             for step in run.steps.all()

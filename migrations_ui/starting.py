@@ -30,6 +30,7 @@ class Options:
     transforms: tuple[str, ...] = ()  # declared: label.column=name
     workers: int = field(default_factory=available_cores)  # chunks that are loaded at once
     compares_cells: bool = True  # the audit at the end compares every cell, not only counts
+    newer_only: bool = False  # a catch-up reads only what a key or a timestamp says is newer
 
 
 DEFAULT = Options()
@@ -102,7 +103,7 @@ def prepare_catch_up(
     options: Options = DEFAULT,
 ) -> Run:
     """Record a confirmed catch-up as queued, after checking the confirmation once more."""
-    current = catching_up.plan(labels, reverse=reverse)
+    current = catching_up.plan(labels, reverse=reverse, newer_only=options.newer_only)
     if problems := catching_up.blockers(current):
         raise Refused("Preflight has found what is in the way: " + " ".join(problems))
     if typed_name != current.dest.name:
@@ -116,7 +117,7 @@ def prepare_catch_up(
             "the transforms of their last copy. Nothing was changed. Confirm again."
         )
     with only_one(current):
-        return record_catch_up(current, operator, options.workers)
+        return record_catch_up(current, operator, options)
 
 
 @contextmanager
@@ -176,12 +177,14 @@ def record(current: Plan, operator: str, options: Options) -> Run:
     )
 
 
-def record_catch_up(current: Plan, operator: str, workers: int) -> Run:
+def record_catch_up(current: Plan, operator: str, options: Options) -> Run:
     """Write a catch-up and its tables."""
     tables = len(current.tables)
+    noun = "table" if tables == 1 else "tables"
     what = (
-        f"bring {tables} {'table' if tables == 1 else 'tables'} of {current.dest.name} up to date. "
-        "Nothing is wiped."
+        f"bring newer rows of {tables} {noun} to {current.dest.name}. Nothing else is compared."
+        if options.newer_only
+        else f"bring {tables} {noun} of {current.dest.name} up to date. Nothing is wiped."
     )
     return write(
         current,
@@ -189,7 +192,9 @@ def record_catch_up(current: Plan, operator: str, workers: int) -> Run:
         what,
         mode=Run.Mode.CATCH_UP,
         fingerprint=catching_up.fingerprint(current),
-        workers=workers,
+        workers=options.workers,
+        compares_cells=not options.newer_only,
+        newer_only=options.newer_only,
     )
 
 
@@ -215,7 +220,8 @@ def write(current: Plan, operator: str, what: str, **fields: Any) -> Run:
         )
         for position, row in enumerate(current.tables)
     )
-    steps.plan(run)
+    if not run.newer_only:  # the steps belong to the end, which it is not
+        steps.plan(run)
     declared = "".join(f" Declared transform: {transform}." for transform in current.transforms)
     Event.objects.create(run=run, who=operator, what=f"Confirmed: {what}{declared}")
     return run

@@ -119,33 +119,20 @@ class Repair:
             attempt = partial(self.repair_table, spools[layout.label], source, dest, crew.check)
             self.ledger.repaired(layout, *persist(self.ledger, attempt, source, dest))
 
-        self.ledger.dropping(keys if dest.drops_foreign_keys else [], [])
-        put = partial(put_back, keys, dest, self.ledger.restored)
-        try:
-            persist(self.ledger, lambda: take_off(keys, dest), dest)
+        with without_foreign_keys(keys, dest, self.ledger):
             crew.share(one_of(self.changed), work)
-            self.ledger.phase("constraints")
-        except BaseException:
-            with suppress(EngineError):  # the journal keeps what could not be put back
-                put()
-            raise
-        if problems := persist(self.ledger, put, dest):
-            raise Orphans(" ".join(problems))
 
     def repair_table(
         self, spool: Spool, source: Database, dest: Database, check: Callable[[], None]
     ) -> tuple[int, int]:
         """Delete the rows that differ, and load those that the source has; how many these were."""
-        layout = spool.layout
-        pair = Pair(layout, source, dest)
-        rejects, loaded = Rejects(), 0
+
+        def checks() -> None:
+            check()
+            self.ledger.check()
+
         with dest.transaction():
-            delete(pair, spool, dest)
-            for keys in spool.groups():
-                check()
-                self.ledger.check()
-                for batch in batches(rows_of(pair, keys, source)):
-                    loaded += load_batch(dest, layout, batch, rejects)
+            loaded = replace(Pair(spool.layout, source, dest), spool, source, dest, checks)
         return spool.rows, loaded
 
     @contextmanager
@@ -160,6 +147,38 @@ def take_off(keys: Sequence[ForeignKey], dest: Database) -> None:
     if dest.drops_foreign_keys:
         for key in keys:
             dest.drop_foreign_key(key)
+
+
+@contextmanager
+def without_foreign_keys(
+    keys: Sequence[ForeignKey], dest: Database, ledger: Ledger
+) -> Iterator[None]:
+    """Foreign keys out of the way, and at the end put back or looked at; `Orphans` if one can't."""
+    ledger.dropping(keys if dest.drops_foreign_keys else [], [])
+    put = partial(put_back, keys, dest, ledger.restored)
+    try:
+        persist(ledger, lambda: take_off(keys, dest), dest)
+        yield
+        ledger.phase("constraints")
+    except BaseException:
+        with suppress(EngineError):  # the journal keeps what could not be put back
+            put()
+        raise
+    if problems := persist(ledger, put, dest):
+        raise Orphans(" ".join(problems))
+
+
+def replace(
+    pair: Pair, spool: Spool, source: Database, dest: Database, check: Callable[[], None]
+) -> int:
+    """Delete the rows with the spool's keys, and load those that the source has: how many."""
+    rejects, loaded = Rejects(), 0
+    delete(pair, spool, dest)
+    for keys in spool.groups():
+        check()
+        for batch in batches(rows_of(pair, keys, source)):
+            loaded += load_batch(dest, pair.layout, batch, rejects)
+    return loaded
 
 
 def delete(pair: Pair, spool: Spool, dest: Database) -> None:

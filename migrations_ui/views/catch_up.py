@@ -22,24 +22,26 @@ from migrations_ui.site import site
 def new(request: HttpRequest) -> HttpResponse:
     """The confirmation: which tables, and what becomes of rows that only the destination has."""
     chosen = request.GET.getlist("label")
-    backwards = "reverse" in request.GET
+    backwards, newer = "reverse" in request.GET, "newer" in request.GET
     try:
         whole = [table.label for table in services.chosen_tables(None)]
-        plan = services.catch_up_plan(chosen or whole, reverse=backwards)
+        plan = services.catch_up_plan(chosen or whole, reverse=backwards, newer_only=newer)
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return redirect("audits")
+        return redirect(address(chosen, backwards=backwards) if newer else "audits")
     return site.page(
         request,
         "cutover/catch_up.html",
-        "Repair tables" if chosen else "Catch up",
+        title(chosen=bool(chosen), newer=newer),
         plan=plan,
         blockers=services.catch_up_blockers(plan),
         fingerprint=services.catch_up_fingerprint(plan),
         every=sorted({*whole, *plan.labels}),
         chosen=chosen,
         reverse=backwards,
-        workers=services.available_cores(),
+        newer=newer,
+        newer_by=services.catch_up_newer_by(chosen or whole),
+        other_way=address(chosen, backwards=backwards, newer=not newer),
     )
 
 
@@ -48,7 +50,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def start(request: HttpRequest) -> HttpResponse:
     """Queue what was confirmed."""
     labels = request.POST.getlist("label")
-    backwards = "reverse" in request.POST
+    backwards, newer = "reverse" in request.POST, "newer" in request.POST
     try:
         run = services.start_catch_up(
             labels,
@@ -56,14 +58,22 @@ def start(request: HttpRequest) -> HttpResponse:
             request.POST.get("fingerprint", ""),
             request.user.get_username(),
             reverse=backwards,
+            options=services.Options(newer_only=newer),
         )
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return redirect(address(labels, backwards=backwards))
+        return redirect(address(labels, backwards=backwards, newer=newer))
     return redirect(run)
 
 
-def address(labels: Iterable[str], *, backwards: bool) -> str:
+def title(*, chosen: bool, newer: bool) -> str:
+    if newer:
+        return "Bring newer rows over"
+    return "Repair tables" if chosen else "Catch up"
+
+
+def address(labels: Iterable[str], *, backwards: bool, newer: bool = False) -> str:
     """The confirmation page for these tables."""
-    query = [("label", label) for label in labels] + ([("reverse", "1")] if backwards else [])
+    query = [("label", label) for label in labels]
+    query += [(name, "1") for name, asked in (("reverse", backwards), ("newer", newer)) if asked]
     return f"{reverse('catch_up')}?{urlencode(query)}" if query else reverse("catch_up")

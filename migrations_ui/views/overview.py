@@ -102,6 +102,9 @@ def _before_the_copy() -> Step:
 
 
 def _after_an_incomplete_copy(run: Run, audit: Audit | None) -> Step:
+    if run.newer_only and not (audit and _is_since(run, audit)):
+        why = f"Run {run.pk} brought newer rows over. Nothing is proved before all are compared."
+        return Step(reverse("catch_up"), "Catch up completely", why)
     waiting = run.rejected.filter(arrived_at=None).count()
     if not waiting:
         return _after_the_copy(run, audit)

@@ -99,6 +99,7 @@ def test_it_is_done_as_the_copy_was_that_it_follows(copied: Site) -> None:
     "more",
     [
         [],
+        ["--newer-only"],
         ["--wipe", "source.sqlite3"],
         ["--wipe", "dest.sqlite3", "--transform", "registry.Pid.name=strip-nul"],
         ["--wipe", "dest.sqlite3", "--reject-limit", "1"],
@@ -131,3 +132,29 @@ def test_the_steps_are_done_after_it_and_the_audit_sees_what_they_did(copied: Si
     )
     assert answer(done)["status"] == "failed"
     assert answer(done)["tables"][0]["verdict"] == "differs"
+
+
+def test_newer_rows_come_first_and_prove_nothing(copied: Site) -> None:
+    change(
+        copied,
+        "SOURCE",
+        CHANGES[2],
+        "UPDATE registry_pid SET name = 'past save()' WHERE id = 1",
+        "UPDATE registry_pid SET name = 'saved', updated_at = '2099-01-01 00:00:00' WHERE id = 2",
+    )
+    done = copied.manage("copydata", "--all", *CONFIRMED, "--newer-only", "--json", fails=True)
+    assert (done.returncode, answer(done)["status"]) == (1, "incomplete")
+    assert {table["verdict"] for table in answer(done)["tables"]} == {"not-checked"}
+    written = {table["label"]: table["copied_rows"] for table in answer(done)["tables"]}
+    assert (written["auth.Group"], written["registry.Pid"]) == (1, 1)
+    assert sum(written.values()) == 2
+
+    whole = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
+    assert whole["status"] == "succeeded"
+    assert sum(table["copied_rows"] for table in whole["tables"]) == 1
+
+
+def test_newer_rows_of_tables_that_do_not_tell_them_are_refused(copied: Site) -> None:
+    done = copied.manage("copydata", "sessions.Session", *CONFIRMED, "--newer-only", fails=True)
+    assert done.returncode == 2
+    assert "Catch up completely." in done.stderr

@@ -58,6 +58,43 @@ def test_the_typed_name_starts_a_run_that_wipes_nothing(operator: Client, files:
     }
 
 
+def test_while_the_site_is_on_newer_rows_can_be_brought_over(operator: Client, text: Text) -> None:
+    assert 'href="/runs/catch-up/?label=auth.Group&amp;newer=1"' in text(
+        page_of(operator, "auth.Group")
+    )
+    response = operator.get("/runs/catch-up/", {"newer": "1"})
+    page, context = text(response), response.context
+    assert "Nothing else is read, so nothing is proved." in page
+    assert {"auth.Group", "registry.Pid"} <= set(context["plan"].labels)
+    assert "sessions.Session" not in context["plan"].labels
+    assert tuple(context["newer_by"]["registry.Pid"]) == ("id", "updated_at")
+    fields = {"name": NAME, "fingerprint": context["fingerprint"], "newer": "1"}
+    operator.post("/runs/catch-up/start/", fields | {"label": context["plan"].labels})
+    run = Run.objects.get()
+    assert (run.mode, run.newer_only, run.compares_cells) == ("catch-up", True, False)
+
+
+def test_tables_that_do_not_tell_newer_rows_lead_back_to_the_complete_catch_up(
+    operator: Client, text: Text
+) -> None:
+    asked = {"label": "sessions.Session", "newer": "1"}
+    response = operator.get("/runs/catch-up/", asked, follow=True)
+    assert response.redirect_chain[-1][0] == "/runs/catch-up/?label=sessions.Session"
+    assert "nothing tells which of its rows are newer" in text(response)
+    assert "bring over newer rows only" not in text(response)
+
+
+def test_a_run_over_newer_rows_leads_to_the_complete_catch_up(
+    operator: Client, make_run: Callable[..., Run], text: Text
+) -> None:
+    fields = {"mode": "catch-up", "newer_only": True, "compares_cells": False}
+    run = make_run("incomplete", error="Only newer rows were read.", **fields)
+    page = text(operator.get(run.get_absolute_url()))
+    assert "Only newer rows were read." in page
+    assert '<a href="/runs/catch-up/">Catch up completely</a>' in page
+    assert "Catch up completely" in text(operator.get("/"))
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -62,17 +62,28 @@ class Command(CutoverCommand):
         parser.add_argument(
             "--no-verify", action="store_true", help="compare counts only, not every cell"
         )
+        self.add_catch_up(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def add_catch_up(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--catch-up",
             action="store_true",
             help="wipe nothing: compare, and copy again only what differs",
         )
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--newer-only",
+            action="store_true",
+            help="with --catch-up: read only rows that an automatic key or a timestamp of the last "
+            "save tells as newer; quick, and proves nothing, so the exit status is 1",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if bool(options["labels"]) == options["all"]:
             raise CommandError("Give either labels or --all.", returncode=USAGE)
         labels = self.chosen_labels(options["labels"], options["exclude"])
+        if options["newer_only"] and not options["catch_up"]:
+            raise CommandError("--newer-only goes with --catch-up.", returncode=USAGE)
         run = self.catch_up(labels, options) if options["catch_up"] else self.copy(labels, options)
         running.execute(run, operator_name(), sys.stderr if sys.stderr.isatty() else None)
         self.report(run, as_json=options["json"])
@@ -97,7 +108,7 @@ class Command(CutoverCommand):
             plan = make_plan()
         return services.prepare_run(
             labels,
-            options["wipe"] or self.ask(plan),
+            options["wipe"] or self.ask(plan, of_copy(plan), *plan.reach),
             plan.fingerprint,
             operator_name(),
             reverse=plan.reverse,
@@ -121,16 +132,19 @@ class Command(CutoverCommand):
                 returncode=USAGE,
             )
         with wrong_usage():
-            plan = services.catch_up_plan(labels, reverse=options["reverse"])
-        self.check_wipe(options["wipe"], plan, "replaces rows of tables, and deletes some")
-        self.warn_of_writers(reverse=plan.reverse)
+            plan = services.catch_up_plan(
+                labels, reverse=options["reverse"], newer_only=options["newer_only"]
+            )
+        self.check_wipe(options["wipe"], plan, "replaces and deletes rows")
+        if not options["newer_only"]:  # which is for the time in which the site is still on
+            self.warn_of_writers(reverse=plan.reverse)
         return services.prepare_catch_up(
             labels,
-            options["wipe"] or self.ask(plan, catch_up=True),
+            options["wipe"] or self.ask(plan, of_catch_up(plan, newer_only=options["newer_only"])),
             services.catch_up_fingerprint(plan),
             operator_name(),
             reverse=plan.reverse,
-            options=services.Options(workers=options["workers"]),
+            options=services.Options(workers=options["workers"], newer_only=options["newer_only"]),
         )
 
     def warn_of_writers(self, *, reverse: bool) -> None:
@@ -154,23 +168,12 @@ class Command(CutoverCommand):
                 returncode=USAGE,
             )
 
-    def ask(self, plan: services.Plan, *, catch_up: bool = False) -> str:
+    def ask(self, plan: services.Plan, *sentences: str) -> str:
         """The destination's name as the operator types it."""
         if plan.blockers:
             return plan.dest.name  # it will be refused for a better reason
         tell = partial(self.stderr.write, style_func=str)  # it is not an error
-        tell(
-            f"This makes {len(plan.tables)} tables of {plan.dest.name} ({plan.dest.product} on "
-            f"{plan.dest.host}) what they are in {plan.source.name} ({plan.source.product} on "
-            f"{plan.source.host}): rows that differ are replaced, rows that only the destination "
-            "has are deleted."
-            if catch_up
-            else f"This wipes {plan.total_dest_rows:,} rows in {len(plan.tables)} tables of "
-            f"{plan.dest.name} ({plan.dest.product} on {plan.dest.host}) and copies "
-            f"{plan.total_source_rows:,} rows there from {plan.source.name} "
-            f"({plan.source.product} on {plan.source.host})."
-        )
-        for sentence in () if catch_up else plan.reach:
+        for sentence in sentences:
             tell(sentence)
         try:
             tell("Type the name of the destination to go on: ", ending="")
@@ -194,15 +197,42 @@ class Command(CutoverCommand):
                 }
             )
         else:
-            catch_up = run.mode == Run.Mode.CATCH_UP
+            catch_up, newer = run.mode == Run.Mode.CATCH_UP, run.newer_only
+            done = " brought over" if newer else " differed" if catch_up else ""
             for row, table in zip(run.tables.all(), tables, strict=True):
                 rows = row.changed_rows or 0 if catch_up else row.copied_rows
-                differed = " differed" if catch_up else ""
-                self.stdout.write(f"{row.label}: {rows:,} rows{differed}, {table['verdict']}")
-            compared = " compared" if catch_up else ""
+                self.stdout.write(f"{row.label}: {rows:,} rows{done}, {table['verdict']}")
+            compared = " read" if newer else " compared" if catch_up else ""
             self.stdout.write(f"{run} {run.status}: {progress.rows:,} rows{compared}")
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or f"{run} ended as {run.status}.")
+
+
+def of_copy(plan: services.Plan) -> str:
+    """What a copy does, before it is confirmed."""
+    return (
+        f"This wipes {plan.total_dest_rows:,} rows in {len(plan.tables)} tables of "
+        f"{plan.dest.name} ({plan.dest.product} on {plan.dest.host}) and copies "
+        f"{plan.total_source_rows:,} rows there from {plan.source.name} "
+        f"({plan.source.product} on {plan.source.host})."
+    )
+
+
+def of_catch_up(plan: services.Plan, *, newer_only: bool) -> str:
+    """What a catch-up does, before it is confirmed."""
+    sides = (
+        f"{plan.dest.name} ({plan.dest.product} on {plan.dest.host})",
+        f"{plan.source.name} ({plan.source.product} on {plan.source.host})",
+    )
+    if newer_only:
+        return (
+            f"This brings rows of {len(plan.tables)} tables that are newer in {sides[1]} to "
+            f"{sides[0]}: they are added, or replace the destination's. It proves nothing."
+        )
+    return (
+        f"This makes {len(plan.tables)} tables of {sides[0]} what they are in {sides[1]}: rows "
+        "that differ are replaced, rows that only the destination has are deleted."
+    )
 
 
 def natural_number(text: str) -> int:
