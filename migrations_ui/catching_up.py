@@ -243,6 +243,7 @@ class Ledger:
         self.recorder.restored(key)
 
     def repaired(self, layout: Layout, differed: int, loaded: int) -> None:
+        self._write()  # what is written later would say that the table is still being done
         self.run.tables.filter(label=layout.label).update(
             changed_rows=differed,
             copied_rows=loaded,

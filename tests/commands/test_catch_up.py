@@ -46,6 +46,11 @@ def copied(copied_template: Path, tmp_path: Path, run_manage: RunManage) -> Site
     return site(tmp_path, run_manage)
 
 
+STATUSES = """
+import json
+from migrations_ui.models import TableCopy
+print(json.dumps(sorted(set(TableCopy.objects.values_list("status", flat=True)))))
+"""
 CONFIRMED = ("--catch-up", "--wipe", "dest.sqlite3")
 
 
@@ -148,6 +153,7 @@ def test_newer_rows_come_first_and_prove_nothing(copied: Site) -> None:
     written = {table["label"]: table["copied_rows"] for table in answer(done)["tables"]}
     assert (written["auth.Group"], written["registry.Pid"]) == (1, 1)
     assert sum(written.values()) == 2
+    assert copied.shell(STATUSES) == ["done"]
 
     whole = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
     assert whole["status"] == "succeeded"
