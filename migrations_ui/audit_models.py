@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -74,6 +76,13 @@ class Audit(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status in self.ACTIVE
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When it began to look at the sides: its verdict says nothing of what came later."""
+        starts = [kept["start"] for kept in self.positions.values() if "start" in kept]
+        taken = [datetime.fromisoformat(start["taken_at"]) for start in starts]
+        return min(taken, default=self.started_at)
 
     @property
     def is_green(self) -> bool:

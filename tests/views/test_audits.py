@@ -306,3 +306,16 @@ def test_the_files_hold_every_difference_in_full(operator: Client, red: Audit) -
     assert lines[4].startswith(r'"shop.Table1","different","10","note","\N","<b>xxx')
     response = operator.get(f"/audits/{red.pk}/differences.csv?table=shop.Table0")
     assert len(b"".join(response.streaming_content).splitlines()) == 1
+
+
+def test_a_verdict_is_as_of_the_moment_in_which_the_audit_began_to_look(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    now = timezone.now()
+    looked, started = now - timedelta(minutes=20), now - timedelta(minutes=10)
+    audit = make_audit("identical", started_at=started, finished_at=now)
+    exactly = timezone.localtime(started).isoformat()
+    assert f'<dt>As of</dt><dd><time datetime="{exactly}"' in show(operator, audit, text)
+    kept = {"start": {"taken_at": looked.isoformat()}, "end": {"taken_at": now.isoformat()}}
+    audit.positions = {"source": kept, "dest": {"end": kept["end"]}}
+    assert audit.as_of == looked
