@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import psycopg2
 import pytest
 
 from tests.conftest import manage
+from tests.faults.mortal import SLOW_ON
 from tests.services import conftest as shops
-from tests.services.conftest import SLOW_ROWS, Postgres, Shop, much_to_copy
+from tests.services.conftest import SLOW_ROWS, Postgres, Shop, migrate, much_to_copy
 from tests.services.deployment import Deployment, Worker, wait_until
 
 # The fixtures of a shop, which these tests start from.
@@ -26,12 +27,6 @@ tables = shops.tables
 
 LOG = ("auth.Group", "auth.User", "admin.LogEntry", "registry.Policy")
 LEASE = 3  # seconds
-# Each row of the log takes the destination a while: the load some seconds.
-SLOW = (
-    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
-    "AS 'BEGIN PERFORM pg_sleep(0.0003); RETURN NEW; END';"
-    "CREATE TRIGGER slow BEFORE INSERT ON django_admin_log FOR EACH ROW EXECUTE FUNCTION slow()"
-)
 # What the destination is made of, besides its rows.
 STRUCTURE = (
     "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated::text"
@@ -55,7 +50,18 @@ services.resume(Run.objects.get(pk={run}), "alice")
 answer = 0
 """
 
+# What holds a worker up in a phase, and the phase after which it can be put there.
+IN_THE_WAY = {
+    "wipe": ("", "LOCK TABLE auth_user IN ACCESS SHARE MODE"),
+    "load": ("load", "SELECT 1"),
+    "indexes": ("load", "LOCK TABLE django_admin_log IN ROW EXCLUSIVE MODE"),
+    "constraints": ("load", "LOCK TABLE auth_user IN ROW EXCLUSIVE MODE"),
+    "sequences": ("load", "ALTER SEQUENCE django_admin_log_id_seq CACHE 1"),
+    "verify": ("sequences", "SELECT 1"),
+}
+
 StartWorker = Callable[..., Worker]
+Whole = Callable[..., None]
 
 
 class Scene(Deployment):
@@ -93,27 +99,60 @@ class Scene(Deployment):
         return self.shell(AUDIT.format(labels=list(LOG)))
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a dashboard that was never used."""
+    var = tmp_path_factory.mktemp("prepared")
+    env = {f"{side}_DATABASE_URL": f"sqlite:///{var}/{side}.sqlite3" for side in ("SOURCE", "DEST")}
+    done = manage(var, env, "migrate", "-v0")
+    assert done.returncode == 0, done.stderr
+    return var
+
+
 @pytest.fixture
-def scene(shop: Shop, postgres: Postgres, tmp_path: Path) -> Scene:
+def scene(shop: Shop, postgres: Postgres, prepared: Path, tmp_path: Path) -> Scene:
     env = {
         "SOURCE_DATABASE_URL": f"sqlite:///{shop.source}",
         "DEST_DATABASE_URL": postgres.url,
         "CUTOVER_LEASE": str(LEASE),
     }
-    (var := tmp_path / "var").mkdir()
-    done = manage(var, env, "migrate", "-v0")
-    assert done.returncode == 0, done.stderr
+    copytree(prepared, tmp_path / "var")
     much_to_copy(shop)
-    postgres.execute(SLOW)
-    return Scene(var, env)
+    postgres.execute(SLOW_ON["postgresql"])
+    return Scene(tmp_path / "var", env)
 
 
-def elsewhere(scene: Scene, folder: Path) -> Scene:
+@pytest.fixture
+def other(scene: Scene, prepared: Path, tmp_path: Path) -> Scene:
     """Another dashboard on the same databases, with a control database of its own."""
-    folder.mkdir()
-    done = manage(folder, scene.env, "migrate", "-v0")
+    copytree(prepared, tmp_path / "other")
+    return replace(scene, var=tmp_path / "other")
+
+
+def fill(url: str, var: Path, env: Mapping[str, str]) -> None:
+    """Give an empty database the tables and the rows of a dashboard's source, by a copy."""
+    migrate(var, url)
+    name = url.rpartition("/")[2]
+    filling = {**env, "DEST_DATABASE_URL": url}
+    done = manage(var, filling, "copydata", *LOG, "--wipe", name, "--no-verify")
     assert done.returncode == 0, done.stderr
-    return replace(scene, var=folder)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path: Path) -> Iterator[None]:
+    """When all workers have ended, so has whatever they had started."""
+    yield
+    wait_until(lambda: processes_of(tmp_path) == [])
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The processes of dashboards that keep what they write below the folder."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended meanwhile
+            if f"CUTOVER_VAR={folder}/".encode() in environment.read_bytes():
+                found.append((environment.parent / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.fixture
@@ -131,12 +170,14 @@ def worker() -> Iterator[StartWorker]:
 
 
 @pytest.fixture
-def whole(scene: Scene, postgres: Postgres) -> Callable[[int], None]:
+def whole(scene: Scene, postgres: Postgres) -> Whole:
     """`whole(run)`: the run has succeeded, and the destination is what it should be."""
     before = postgres.execute(STRUCTURE)
 
-    def check(run: int) -> None:
-        assert scene.wait_for_end(run) == "succeeded", (scene.told(run), json.dumps(failure(run)))
+    def check(run: int, scene: Scene = scene) -> None:
+        ended = scene.wait_for_end(run)
+        failure = f"SELECT error, traceback FROM migrations_ui_run WHERE id = {run}"
+        assert ended == "succeeded", (scene.told(run), scene.rows(failure))
         assert postgres.execute(STRUCTURE) == before
         counts = "SELECT count(*), count(DISTINCT id) FROM django_admin_log"
         assert postgres.execute(counts) == [(SLOW_ROWS, SLOW_ROWS)]
@@ -144,9 +185,6 @@ def whole(scene: Scene, postgres: Postgres) -> Callable[[int], None]:
         missing = "SELECT 1 FROM migrations_ui_dropped{} WHERE restored_at IS NULL"
         assert scene.rows(missing.format("index")) == []
         assert scene.rows(missing.format("constraint")) == []
-
-    def failure(run: int) -> Any:
-        return scene.rows(f"SELECT error, traceback FROM migrations_ui_run WHERE id = {run}")
 
     return check
 

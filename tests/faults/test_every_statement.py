@@ -31,7 +31,7 @@ from tests.servers import mysql_connection
 from tests.services import conftest as shops
 from tests.services.conftest import Shop, ended, endpoint, migrate, much_to_copy, start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 tables = shops.tables
 shop = shops.shop

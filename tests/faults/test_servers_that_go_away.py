@@ -3,94 +3,99 @@
 from __future__ import annotations
 
 import os
-import secrets
-import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from shutil import copy
+from shutil import copy, copytree
 
 import pytest
 import redis
 
-from tests.conftest import manage
-from tests.faults.conftest import LOG, SLOW, Scene, StartWorker, elsewhere
-from tests.servers import PrivatePostgres, PrivateRedis
+from tests.faults.conftest import (
+    IN_THE_WAY,
+    LOG,
+    STRUCTURE,
+    Scene,
+    StartWorker,
+    Whole,
+    fill,
+    holding,
+)
+from tests.faults.mortal import FAST_ON, SLOW_ON, Mortal, execute, mortal
+from tests.servers import PrivateRedis
 from tests.services.conftest import SLOW_ROWS, Postgres, Shop, migrate
 from tests.services.deployment import wait_until
 
-pytestmark = pytest.mark.django_db
-
-Whole = Callable[[int], None]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 
-class Mortal(PrivatePostgres):
-    """A PostgreSQL that a test may kill and start again."""
-
-    def die(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGQUIT)  # "immediate": as if it had crashed
-        self.process.wait(30)
-
-    def come_back(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603  # our own program
-                self.command(), stdout=log, stderr=log, cwd=self.folder, user=self.user
-            )
-        self.wait()
+COUNTS = "SELECT count(*), count(DISTINCT id) FROM django_admin_log"
 
 
-@pytest.fixture
-def mortal() -> Iterator[Mortal]:
-    folder = Path("/var/tmp") / f"cutover-{secrets.token_hex(4)}"  # noqa: S108  # the server's account has to pass
-    folder.mkdir(mode=0o711)
-    server = Mortal(folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        subprocess.run(["rm", "-rf", str(folder)], check=False)  # noqa: S603, S607  # our own folder
+@pytest.fixture(params=["postgresql", "mysql"])
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, Mortal]]:
+    with mortal(request.param) as found:
+        yield request.param, found
 
 
-@pytest.fixture
-def on_mortal(scene: Scene, mortal: Mortal, tmp_path: Path) -> tuple[Scene, Postgres]:
-    """The scene with a destination whose server may die."""
-    base = Postgres(mortal.url())
-    base.execute("CREATE DATABASE cutover_mortal")
-    found = Postgres(mortal.url().replace("/postgres", "/cutover_mortal"))
-    (folder := tmp_path / "made").mkdir()
-    migrate(folder, found.url)
-    found.execute(SLOW)
-    return replace(scene, env={**scene.env, "DEST_DATABASE_URL": found.url}), found
-
-
-def test_a_destination_that_crashes_and_comes_back_costs_a_few_tries(
-    on_mortal: tuple[Scene, Postgres], mortal: Mortal, worker: StartWorker
-) -> None:
-    scene, dest = on_mortal
-    worker(scene)
-    run = scene.start(*LOG)
-    scene.wait_for_chunk(run)
-    mortal.die()
-    time.sleep(1)
-    mortal.come_back()
-    dest.execute("DROP TRIGGER slow ON django_admin_log")
-
+def end_and_audit(scene: Scene, run: int) -> None:
+    """The run ends well, after a click where its server was away for too long; tries count."""
     if scene.wait_for_end(run) == "failed":  # its cause is told, and a click is enough
         scene.resume(run)
     assert scene.wait_for_end(run) == "succeeded", scene.told(run)
-    assert scene.rows(
-        f"SELECT retries > 0, last_retry <> '' FROM migrations_ui_run WHERE id={run}"
-    ) == [(1, 1)]
-    assert dest.execute("SELECT count(*), count(DISTINCT id) FROM django_admin_log") == [
-        (SLOW_ROWS, SLOW_ROWS)
-    ]
+    tried = f"SELECT retries > 0, last_retry <> '' FROM migrations_ui_run WHERE id={run}"
+    assert scene.rows(tried) == [(1, 1)]
     assert scene.audit()[:2] == ["finished", "identical"]
+
+
+def test_a_destination_that_crashes_and_comes_back_costs_a_few_tries(
+    scene: Scene, server: tuple[str, Mortal], worker: StartWorker, tmp_path: Path
+) -> None:
+    vendor, machine = server
+    url = machine.create_database(vendor)
+    (folder := tmp_path / "made").mkdir()
+    migrate(folder, url)
+    execute(url, SLOW_ON[vendor])
+    scene = replace(scene, env={**scene.env, "DEST_DATABASE_URL": url})
+    worker(scene)
+    run = scene.start(*LOG)
+    scene.wait_for_chunk(run)
+    machine.die()
+    machine.come_back()
+    execute(url, FAST_ON[vendor])
+
+    end_and_audit(scene, run)
+    assert execute(url, COUNTS) == [(SLOW_ROWS, SLOW_ROWS)]
+
+
+def test_a_source_that_crashes_and_comes_back_costs_a_few_tries(
+    scene: Scene,
+    server: tuple[str, Mortal],
+    worker: StartWorker,
+    postgres: Postgres,
+    whole: Whole,
+    prepared: Path,
+    tmp_path: Path,
+) -> None:
+    vendor, machine = server
+    url = machine.create_database(vendor)
+    copytree(prepared, tmp_path / "made")
+    fill(url, tmp_path / "made", scene.env)
+    scene = replace(scene, env={**scene.env, "SOURCE_DATABASE_URL": url})
+    worker(scene)
+    run = scene.start(*LOG)
+    scene.wait_for_chunk(run)
+    machine.die()
+    machine.come_back()
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+
+    end_and_audit(scene, run)
+    whole(run, scene)
 
 
 def test_a_destination_whose_sessions_are_ended_again_and_again_loses_nothing(
@@ -118,7 +123,7 @@ def test_a_control_database_that_is_locked_for_long_fails_no_run(
     scene.wait_for_phase(run, "wipe", "load", "indexes", "constraints")
     with closing(sqlite3.connect(scene.var / "control.sqlite3", timeout=20)) as control:
         control.execute("BEGIN IMMEDIATE")
-        time.sleep(25)  # longer than a connection waits for a lock
+        time.sleep(30)  # longer than a connection waits for a lock
         control.rollback()
     whole(run)
 
@@ -146,43 +151,66 @@ def test_a_redis_that_comes_back_empty_loses_no_run(
         server.stop()
 
 
-def test_two_dashboards_can_not_wipe_one_destination(
-    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole, tmp_path: Path
+def test_of_two_dashboards_that_start_at_once_one_wipes_and_the_other_does_nothing(
+    scene: Scene, other: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
 ) -> None:
-    other = elsewhere(scene, tmp_path / "other")
-    worker(scene)
-    run = scene.start(*LOG)
-    scene.wait_for_chunk(run)
-    done = manage(other.var, other.env, "copydata", *LOG, "--wipe", postgres.name)
-    assert done.returncode == 1
-    assert "Nothing was wiped: another Cutover is at work" in done.stderr or (
-        "Nothing was wiped: the destination is not what was confirmed" in done.stderr
-    )
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
-    whole(run)
+    assert [scene.start(*LOG), other.start(*LOG)] == [1, 1]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(worker, (scene, other)))
+    wait_until(lambda: "failed" in (scene.status(1), other.status(1)))
+    refused, winner = (scene, other) if scene.status(1) == "failed" else (other, scene)
+    ((error,),) = refused.rows("SELECT error FROM migrations_ui_run")
+    assert error.startswith("Nothing was wiped: another Cutover is at work in "), error
+    assert refused.rows("SELECT DISTINCT wiped, copied_rows FROM migrations_ui_tablecopy") == [
+        (0, 0)
+    ]
+    assert refused.rows("SELECT * FROM migrations_ui_droppedconstraint") == []
+    postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
+    whole(1, winner)
+    wiped = "The destination's tables of the selection are empty."
+    assert winner.told(1).count(wiped) == 1
+    assert winner.rows("SELECT retries FROM migrations_ui_run") == [(0,)]
 
 
-@pytest.mark.parametrize("phase", ["wipe", "load", "verify"])
+CANCEL = """
+import json
+from migrations_ui import services
+from migrations_ui.models import Run
+services.cancel(Run.objects.get(pk={run}), "alice")
+answer = 0
+"""
+
+
+@pytest.mark.parametrize("phase", ["wipe", "load", "constraints", "sequences", "verify"])
 def test_a_run_is_cancelled_in_any_phase_and_resumed_by_a_click(
     scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole, phase: str
 ) -> None:
+    structure = postgres.execute(STRUCTURE)
+    after, statement = IN_THE_WAY[phase]
     worker(scene)
-    if phase == "verify":
-        postgres.execute("DROP TRIGGER slow ON django_admin_log")
-    run = scene.start(*LOG)
-    if phase == "load":
-        scene.wait_for_chunk(run)
-    else:
-        scene.wait_for_phase(run, phase, "load", "verify")
-    scene.shell(
-        "import json\nfrom migrations_ui import services\nfrom migrations_ui.models import Run\n"
-        f"services.cancel(Run.objects.get(pk={run}), 'alice')\nanswer = 0"
-    )
+    with ExitStack() as stack:
+        if phase == "verify":
+            postgres.execute("DROP TRIGGER slow ON django_admin_log")
+        if not after:
+            stack.enter_context(holding(postgres, statement))
+        run = scene.start(*LOG)
+        if after:
+            scene.wait_for_phase(run, after, phase, "verify")
+            stack.enter_context(holding(postgres, statement))
+        if phase == "load":
+            scene.wait_for_chunk(run)
+        else:
+            scene.wait_for_phase(run, phase)
+        scene.shell(CANCEL.format(run=run))
     ended = scene.wait_for_end(run)
     postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
     if ended != "succeeded":
         assert ended == "cancelled", scene.told(run)
-        scene.resume(run)
+        assert sorted(postgres.execute(STRUCTURE)) == sorted(structure)  # whole, whatever it lacks
+        if phase == "wipe":  # nothing is there to go on with
+            run = scene.start(*LOG)
+        else:
+            scene.resume(run)
     whole(run)
 
 

@@ -7,29 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
 from tests.conftest import ROOT, manage
-from tests.faults.conftest import LEASE, LOG, Scene, StartWorker, holding
+from tests.faults.conftest import IN_THE_WAY, LEASE, LOG, Scene, StartWorker, Whole, holding
 from tests.services.conftest import Postgres
 from tests.services.deployment import wait_until
 from tests.settings import VARIABLES
 
-pytestmark = pytest.mark.django_db
-
-Whole = Callable[[int], None]
-
-# What holds a worker up in a phase, and the phase after which it can be put there.
-IN_THE_WAY = {
-    "wipe": ("", "LOCK TABLE auth_user IN ACCESS SHARE MODE"),
-    "load": ("load", "SELECT 1"),
-    "indexes": ("load", "LOCK TABLE django_admin_log IN ROW EXCLUSIVE MODE"),
-    "sequences": ("load", "ALTER SEQUENCE django_admin_log_id_seq CACHE 1"),
-    "verify": ("sequences", "SELECT 1"),
-}
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("phase", IN_THE_WAY)
