@@ -110,6 +110,7 @@ def compare(
         lambda: columns.columns(report.layouts, source, dest),
         lambda: constraints.constraints(tables, dest),
         lambda: tables_.without_model(source, dest),
+        lambda: tables_.unmanaged(source, app_labels),
         lambda: tables_.of_another_vendor(dest, app_labels),
     )
 

@@ -101,6 +101,21 @@ def test_tables_that_no_model_has_are_mentioned_by_side(
     assert "and 2 more" in found[1].message
 
 
+def test_rows_that_a_model_leaves_to_somebody_else_are_not_forgotten(
+    sides: tuple[Config, Config], check: Check
+) -> None:
+    source, dest = sides
+    assert about(check(source, dest), "table-unmanaged") == []
+    execute(source, "CREATE TABLE shop_ledger (id int, entry varchar(20))")
+    (found,) = about(check(source, dest), "table-unmanaged")
+    assert (found.severity.value, found.label, found.table) == (
+        "warning",
+        "shop.Ledger",
+        "shop_ledger",
+    )
+    assert about(check(source, dest), "tables-without-model") == []
+
+
 def test_a_destination_without_a_table_is_one_finding(
     shop: Make, empty: Make, check: Check
 ) -> None:

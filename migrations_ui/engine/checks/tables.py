@@ -1,4 +1,4 @@
-"""Tables that no model knows: their rows are not copied."""
+"""Tables whose rows are not copied: no model knows them, or none that `migrate` looks after."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from migrations_ui.engine.catalog import possible_names, shortened
 from migrations_ui.engine.checks.migrations import RECORDER
 from migrations_ui.engine.checks.sides import Side, listed
 from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.layout import physical_name
 
 OURS = "migrations_ui_"
 
@@ -36,6 +37,26 @@ def without_model(source: Side, dest: Side) -> Iterator[Finding]:
                     if side.role == "source"
                     else "."
                 ),
+            )
+
+
+def unmanaged(source: Side, app_labels: Collection[str]) -> Iterator[Finding]:
+    """Tables of the source that their models leave to somebody else: nothing copies them."""
+    folds = source.database.folds_names
+    for model in apps.get_models(include_auto_created=True):
+        options = model._meta
+        if options.managed or options.proxy or options.app_label not in app_labels:
+            continue
+        if name := physical_name(possible_names(model), source.existing, folds):
+            yield Finding(
+                code="table-unmanaged",
+                severity=Severity.WARNING,
+                label=options.label,
+                table=name,
+                message=f"{options.label} is an unmanaged model (managed = False): `migrate` does "
+                f"not make its table {name}, which the source has, and so its rows are not copied.",
+                remedy="If they are needed, let Django manage the model, or move them by other "
+                "means.",
             )
 
 

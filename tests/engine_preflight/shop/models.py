@@ -87,3 +87,13 @@ class Parcel(models.Model):
 
     class Meta:
         app_label = "shop"
+
+
+class Ledger(models.Model):
+    """Somebody else's table."""
+
+    entry = models.CharField(max_length=20)
+
+    class Meta:
+        app_label = "shop"
+        managed = False
