@@ -18,7 +18,7 @@ from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.preflight import Report
 from migrations_ui.models import DataCheck
-from migrations_ui.sides import chosen_tables, endpoints
+from migrations_ui.sides import available_cores, chosen_tables, endpoints
 from migrations_ui.ticker import Ticker
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def execute(check_id: int, look: Look) -> Exception | None:
     check = DataCheck.objects.get(pk=check_id)
     same = DataCheck.objects.filter(pk=check_id)
     same.update(status=DataCheck.Status.RUNNING, heartbeat_at=timezone.now())
-    ticker = Ticker(lambda: same.update(heartbeat_at=timezone.now()))
+    ticker = Ticker(lambda: same.update(heartbeat_at=timezone.now(), doing=check.doing))
     ticker.start()
     try:
         tables = chosen_tables(check.labels)
@@ -135,10 +135,10 @@ def _values(check: DataCheck, report: Report) -> list[Finding]:
         return []
 
     def doing(label: str) -> None:
-        DataCheck.objects.filter(pk=check.pk).update(doing=label)
+        check.doing = label  # written with the next heartbeat
 
     ends = endpoints(reverse=check.reverse)
-    with ends.open_source() as source, ends.open_dest() as dest:
-        names = [layout.source_name for layout in report.layouts]
+    names = [layout.source_name for layout in report.layouts]
+    with ends.open_source() as source:
         check.position = source.position(names, settled=True).as_json()
-        return list(values.check(report.layouts, source, dest, doing))
+    return values.check(report.layouts, ends.open, doing, workers=available_cores())

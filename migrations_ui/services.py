@@ -31,10 +31,9 @@ from migrations_ui.models import (
 )
 from migrations_ui.pace import RunProgress, audit_progress, run_progress
 from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
-from migrations_ui.sides import Refused, Side, chosen_tables, host_tables
+from migrations_ui.sides import Refused, Side, available_cores, chosen_tables, host_tables
 from migrations_ui.starting import (
     Options,
-    available_cores,
     prepare_catch_up,
     prepare_run,
     start,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -58,6 +59,11 @@ def endpoints(*, reverse: bool = False) -> Endpoints:
         control=access.endpoint(settings.DATABASES["default"]),
         time_zone="UTC" if settings.USE_TZ else settings.TIME_ZONE,
     )
+
+
+def available_cores() -> int:
+    """The cores that this process may use: how many workers a run has by default."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,13 +12,8 @@ from django.db import IntegrityError, transaction
 from migrations_ui import catching_up, steps, tasks, workers
 from migrations_ui.models import Event, Run, TableCopy
 from migrations_ui.plans import Plan, make_plan
-from migrations_ui.sides import Refused
+from migrations_ui.sides import Refused, available_cores
 from migrations_ui.steering import supersede
-
-
-def available_cores() -> int:
-    """The cores that this process may use: how many workers a run has by default."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

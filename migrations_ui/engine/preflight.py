@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from migrations_ui.engine import databases
@@ -57,6 +58,12 @@ class Endpoints:
     def open_dest(self) -> Database:
         """The destination, on a connection that can."""
         return databases.connect(self.dest, read_only=False, time_zone=self.time_zone)
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Database, Database]]:
+        """Both, for one thread."""
+        with self.open_source() as source, self.open_dest() as dest:
+            yield source, dest
 
 
 def check(endpoints: Endpoints, tables: Sequence[Table], app_labels: Collection[str]) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from pathlib import Path
@@ -90,7 +90,13 @@ class Sides:
 
     def check(self, *names: str, **kinds: type[models.Field]) -> list[Finding]:
         """What is found about the values of the tables."""
-        return list(values.check(self.layouts(*names, **kinds), self.source, self.dest))
+        return self.look(self.layouts(*names, **kinds))
+
+    def look(
+        self, layouts: Sequence[Layout], progress: Callable[[str], None] = lambda label: None
+    ) -> list[Finding]:
+        """What is found by one worker, over these connections."""
+        return values.check(layouts, lambda: nullcontext((self.source, self.dest)), progress)
 
     def fill(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
         insert(self.source, name, rows)

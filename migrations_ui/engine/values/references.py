@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -61,6 +62,12 @@ class References:
         self.keys = target.database.foreign_keys([layout.dest_name for layout in layouts])
         self.edges = list(self.between_copied())
         self.enforced = self.enforced_by_source(there, [layout.source_name for layout in layouts])
+
+    def over(self, reader: Reader, target: Target) -> References:
+        """The same, over connections of another thread."""
+        other = copy(self)
+        other.reader, other.target = reader, target
+        return other
 
     def between_copied(self) -> Iterator[Edge]:
         """The keys whose both ends are copied, of one column: Django makes no others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 
 from migrations_ui.engine.databases.base import Column, Database
@@ -62,6 +63,12 @@ class Target:
         self.inspector = inspect(database)
         self.checks = Checks(self.inspector, tables)
         self.tables = tables
+
+    def over(self, database: Database) -> Target:
+        """The same destination, over a connection of another thread."""
+        other = copy(self)
+        other.database, other.inspector = database, inspect(database)
+        return other
 
     def characters(self, column: Column) -> int | None:
         """How many characters a text may have; None: as many as you like."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import count
 
 from migrations_ui.engine.databases.inspecting import Index, Inspector
@@ -31,6 +32,12 @@ class Uniques:
         self.odd_there = odd(unique_there)
         self.here = whole(target.inspector.indexes([layout.dest_name for layout in layouts]))
         self.there = whole(unique_there)
+
+    def over(self, reader: Reader, target: Target) -> Uniques:
+        """The same, over connections of another thread."""
+        other = copy(self)
+        other.reader, other.target = reader, target
+        return other
 
     def check(self, layout: Layout) -> Iterator[Finding]:
         """The clashes in one table, a finding for each uniqueness."""
