@@ -51,7 +51,6 @@ import json
 from migrations_ui.models import TableCopy
 print(json.dumps(sorted(set(TableCopy.objects.values_list("status", flat=True)))))
 """
-CONFIRMED = ("--catch-up", "--wipe", "dest.sqlite3")
 
 
 def answer(done: Any) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def test_what_has_changed_since_the_copy_is_put_right(copied: Site) -> None:
     change(copied, "DEST", "INSERT INTO auth_group (name) VALUES ('of the rehearsal')")
     assert answer(copied.manage("auditdata", "--json", fails=True))["status"] == "differs"
 
-    done = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
+    done = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
     assert done["status"] == "succeeded"
     assert {table["verdict"] for table in done["tables"]} == {"identical"}
     assert done["rows"] == sum(table["source_rows"] for table in done["tables"])
@@ -76,7 +75,7 @@ def test_what_has_changed_since_the_copy_is_put_right(copied: Site) -> None:
 
 
 def test_where_nothing_has_changed_it_says_so(copied: Site) -> None:
-    done = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
+    done = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
     assert done["status"] == "succeeded"
     assert {table["copied_rows"] for table in done["tables"]} == {0}
     assert {table["verdict"] for table in done["tables"]} == {"identical"}
@@ -93,7 +92,7 @@ def test_it_is_done_as_the_copy_was_that_it_follows(copied: Site) -> None:
     skip = "registry.Target.pid_id=skip-orphans"
     copied.manage("copydata", "--all", "--wipe", "dest.sqlite3", "--transform", skip)
     change(copied, "SOURCE", *CHANGES[:1])
-    done = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
+    done = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
     assert done["status"] == "succeeded"
     verdicts = {table["label"]: table["verdict"] for table in done["tables"]}
     assert verdicts["registry.Target"] == "identical-but-for-transforms"
@@ -103,12 +102,10 @@ def test_it_is_done_as_the_copy_was_that_it_follows(copied: Site) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        [],
-        ["--newer-only"],
         ["--wipe", "source.sqlite3"],
-        ["--wipe", "dest.sqlite3", "--transform", "registry.Pid.name=strip-nul"],
-        ["--wipe", "dest.sqlite3", "--reject-limit", "1"],
-        ["--wipe", "dest.sqlite3", "--no-verify"],
+        ["--transform", "registry.Pid.name=strip-nul"],
+        ["--reject-limit", "1"],
+        ["--no-verify"],
     ],
 )
 def test_wrong_usage_is_2_and_changes_nothing(copied: Site, more: list[str]) -> None:
@@ -121,11 +118,11 @@ def test_wrong_usage_is_2_and_changes_nothing(copied: Site, more: list[str]) -> 
 
 def test_who_still_writes_to_the_source_is_said(copied: Site) -> None:
     path = copied.env["SOURCE_DATABASE_URL"].removeprefix("sqlite:///")
-    quiet = copied.manage("copydata", "auth.Group", *CONFIRMED)
+    quiet = copied.manage("copydata", "auth.Group", "--catch-up")
     assert "writes" not in quiet.stderr
     with closing(sqlite3.connect(path)) as database:
         database.execute("INSERT INTO auth_group (name) VALUES ('not committed')")
-        done = copied.manage("copydata", "auth.Group", *CONFIRMED)
+        done = copied.manage("copydata", "auth.Group", "--catch-up")
     assert "In source.sqlite3, somebody is inside a transaction that writes." in done.stderr
 
 
@@ -133,7 +130,7 @@ def test_the_steps_are_done_after_it_and_the_audit_sees_what_they_did(copied: Si
     """Of tables in which nothing differed, too, which are not compared twice without steps."""
     step = "tests.services.stepping.add_group born"
     done = copied.with_env(CUTOVER_STEPS=step).manage(
-        "copydata", "auth.Group", *CONFIRMED, "--json", fails=True
+        "copydata", "auth.Group", "--catch-up", "--json", fails=True
     )
     assert answer(done)["status"] == "failed"
     assert answer(done)["tables"][0]["verdict"] == "differs"
@@ -147,7 +144,7 @@ def test_newer_rows_come_first_and_prove_nothing(copied: Site) -> None:
         "UPDATE registry_pid SET name = 'past save()' WHERE id = 1",
         "UPDATE registry_pid SET name = 'saved', updated_at = '2099-01-01 00:00:00' WHERE id = 2",
     )
-    done = copied.manage("copydata", "--all", *CONFIRMED, "--newer-only", "--json", fails=True)
+    done = copied.manage("copydata", "--all", "--catch-up", "--newer-only", "--json", fails=True)
     assert (done.returncode, answer(done)["status"]) == (1, "incomplete")
     assert {table["verdict"] for table in answer(done)["tables"]} == {"not-checked"}
     written = {table["label"]: table["copied_rows"] for table in answer(done)["tables"]}
@@ -155,12 +152,12 @@ def test_newer_rows_come_first_and_prove_nothing(copied: Site) -> None:
     assert sum(written.values()) == 2
     assert copied.shell(STATUSES) == ["done"]
 
-    whole = answer(copied.manage("copydata", "--all", *CONFIRMED, "--json"))
+    whole = answer(copied.manage("copydata", "--all", "--catch-up", "--json"))
     assert whole["status"] == "succeeded"
     assert sum(table["copied_rows"] for table in whole["tables"]) == 1
 
 
 def test_newer_rows_of_tables_that_do_not_tell_them_are_refused(copied: Site) -> None:
-    done = copied.manage("copydata", "sessions.Session", *CONFIRMED, "--newer-only", fails=True)
+    done = copied.manage("copydata", "sessions.Session", "--catch-up", "--newer-only", fails=True)
     assert done.returncode == 2
     assert "Catch up completely." in done.stderr

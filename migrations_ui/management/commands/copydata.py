@@ -35,7 +35,7 @@ class Command(CutoverCommand):
         parser.add_argument(
             "--wipe",
             metavar="DEST_NAME",
-            help="the destination database's name, to confirm; a catch-up asks for it, too",
+            help="the destination database's name, to confirm",
         )
         parser.add_argument(
             "--reject-limit",
@@ -98,7 +98,7 @@ class Command(CutoverCommand):
         )
         with wrong_usage():
             plan = make_plan()
-        self.check_wipe(options["wipe"], plan, "wipes tables")
+        self.check_wipe(options["wipe"], plan)
         if run := services.left_behind(plan):
             self.stderr.write(f"{run} was left behind; this goes on with it.", style_func=str)
             return run
@@ -123,7 +123,8 @@ class Command(CutoverCommand):
     def catch_up(self, labels: list[str], options: dict[str, Any]) -> Run:
         """A run that copies again only what differs, confirmed and ready to be done.
 
-        It is confirmed as a wipe is, since it deletes rows that only the destination has.
+        It wipes nothing, so a script need not repeat the destination's name; people do, since it
+        deletes rows that only the destination has.
         """
         if options["transform"] or options["reject_limit"] or options["no_verify"]:
             raise CommandError(
@@ -135,12 +136,15 @@ class Command(CutoverCommand):
             plan = services.catch_up_plan(
                 labels, reverse=options["reverse"], newer_only=options["newer_only"]
             )
-        self.check_wipe(options["wipe"], plan, "replaces and deletes rows")
+        self.check_name(options["wipe"], plan)
         if not options["newer_only"]:  # which is for the time in which the site is still on
             self.warn_of_writers(reverse=plan.reverse)
+        name = options["wipe"]
+        if name is None and sys.stdin.isatty():
+            name = self.ask(plan, of_catch_up(plan, newer_only=options["newer_only"]))
         return services.prepare_catch_up(
             labels,
-            options["wipe"] or self.ask(plan, of_catch_up(plan, newer_only=options["newer_only"])),
+            plan.dest.name if name is None else name,
             services.catch_up_fingerprint(plan),
             operator_name(),
             reverse=plan.reverse,
@@ -153,14 +157,18 @@ class Command(CutoverCommand):
             for sentence in side.sentences if side.role == "source" else ():
                 self.stderr.write(sentence, style_func=str)
 
-    def check_wipe(self, name: str | None, plan: services.Plan, does: str) -> None:
-        """Refuse a confirmation that can't be right before anything is counted or compared."""
+    def check_wipe(self, name: str | None, plan: services.Plan) -> None:
+        """Refuse a confirmation that can't be right before the rows are counted."""
         if name is None and not sys.stdin.isatty():
             raise CommandError(
-                f"This {does}, and there is no terminal to ask for confirmation. Add "
-                f"--wipe {plan.dest.name} if that is the database meant.",
+                "This wipes tables, and there is no terminal to ask for confirmation. Add "
+                f"--wipe {plan.dest.name} if that is the database to wipe.",
                 returncode=USAGE,
             )
+        self.check_name(name, plan)
+
+    def check_name(self, name: str | None, plan: services.Plan) -> None:
+        """Refuse the name of another database."""
         if name is not None and name != plan.dest.name:
             raise CommandError(
                 f"--wipe names {name!r}, but the destination is {plan.dest.name!r} on "
