@@ -17,6 +17,7 @@ from tests.servers import (
     PrivatePostgres,
     clean_environment,
     mysql_connection,
+    orphan_guard,
 )
 from tests.services.conftest import Postgres
 
@@ -61,7 +62,7 @@ class Mortal:
         server = self.server
         with server.log.open("ab") as log:
             server.process = subprocess.Popen(  # noqa: S603  # our own program
-                server.command(),
+                [*orphan_guard(server.stop_signal), *server.command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -80,6 +81,13 @@ class Mortal:
         return f"{self.server.url().rpartition('/')[0]}/{name}"
 
 
+class Durable(PrivateMariaDB):
+    """What it has committed is there after a crash, as by default, and not up to a second later."""
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--innodb-flush-log-at-trx-commit=2"]
+
+
 @contextmanager
 def mortal(vendor: str) -> Iterator[Mortal]:
     """A server of this vendor, gone in the end."""
@@ -90,7 +98,7 @@ def mortal(vendor: str) -> Iterator[Mortal]:
     found = (
         Mortal(PrivatePostgres(folder), signal.SIGQUIT)
         if vendor == "postgresql"
-        else Mortal(PrivateMariaDB(folder), signal.SIGKILL)
+        else Mortal(Durable(folder), signal.SIGKILL)
     )
     try:
         found.server.start()

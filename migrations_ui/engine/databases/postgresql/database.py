@@ -240,7 +240,8 @@ class Database(Indexing, Positions, Sessions):
     # -- Changing the destination -----------------------------------------------------------------
 
     def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
-        self.execute("SET synchronous_commit = off")
+        # What is noted down as done must be there after a crash, whatever the server's default is.
+        self.execute("SET synchronous_commit = local")
 
     def wipe(self, tables: Sequence[str]) -> None:
         if tables:
