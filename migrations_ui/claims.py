@@ -5,6 +5,10 @@
 3. A chunk whose heartbeat is older than a lease may be claimed by anybody.  What its worker did is
    undone by the destination, or deleted by who comes after it (`copy_chunk`).
 4. A worker marks a chunk as done only as long as it holds it; a late one learns that it doesn't.
+5. Processes that only take part claim chunks that nobody has tried before.  What they give up is
+   tried next by the one that leads the run, which decides what becomes of it.
+
+Heartbeats are those of the control database's clock, since the workers may be on several machines.
 """
 
 from __future__ import annotations
@@ -13,14 +17,20 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
-from django.utils import timezone
 
 from migrations_ui.engine.databases.base import KeyRange
-from migrations_ui.models import Chunk, Run
+from migrations_ui.engine.errors import Suspended
+from migrations_ui.health_models import ControlClock
+from migrations_ui.models import Chunk, Run, TableCopy
 from migrations_ui.ticker import patiently
 
 WAITING, COPYING, DONE = Chunk.Status.WAITING, Chunk.Status.COPYING, Chunk.Status.DONE
+
+
+class LeaseLost(Suspended):
+    """Another worker has taken over what this one was at, because it was silent for too long."""
 
 
 def lease() -> timedelta:
@@ -34,31 +44,43 @@ def of_run(run_id: int) -> QuerySet[Chunk]:
 
 
 @patiently
-def claim(run_id: int, holder: str) -> Chunk | None:
+def claim(run_id: int, holder: str, *, leads: bool) -> Chunk | None:
     """A chunk that is this worker's from now on; None when there is none to take just now."""
-    for chunk in (*_next_waiting(run_id), *_abandoned(run_id)):
+    again = _given_up(run_id) if leads else ()
+    for chunk in (*again, *_next_waiting(run_id), *_abandoned(run_id)):
         mine = Chunk.objects.filter(
             pk=chunk.pk, status=chunk.status, holder=chunk.holder, attempts=chunk.attempts
         ).update(
             status=COPYING,
             holder=holder,
-            heartbeat_at=timezone.now(),
+            heartbeat_at=ControlClock(),
             attempts=F("attempts") + 1,
             copied_rows=0,
+            rejected_rows=0,
         )
         if mine:
             return chunk
     return None
 
 
+def untried(run_id: int) -> QuerySet[Chunk]:
+    """The chunks that wait, and that nobody has begun with."""
+    return of_run(run_id).filter(status=WAITING, attempts=0)
+
+
+def _given_up(run_id: int) -> Iterable[Chunk]:
+    """A few of those that a worker has begun with and left."""
+    return of_run(run_id).filter(status=WAITING, attempts__gt=0)[:5]
+
+
 def _next_waiting(run_id: int) -> Iterable[Chunk]:
-    """The first chunks of the table with the fewest workers, and of these the longest."""
+    """The first untried chunks of the table with the fewest workers, and of these the longest."""
     tables = (
         of_run(run_id)
         .values("table")
         .annotate(
-            left=Sum("size", filter=Q(status=WAITING)),
-            waiting=Count("pk", filter=Q(status=WAITING)),
+            left=Sum("size", filter=Q(status=WAITING, attempts=0)),
+            waiting=Count("pk", filter=Q(status=WAITING, attempts=0)),
             workers=Count("pk", filter=Q(status=COPYING)),
         )
         .filter(waiting__gt=0)
@@ -68,22 +90,35 @@ def _next_waiting(run_id: int) -> Iterable[Chunk]:
     if found is None:
         return []
     # A few, for those that another process takes in this moment.
-    return Chunk.objects.filter(table=found["table"], status=WAITING).order_by("position")[:5]
+    return untried(run_id).filter(table=found["table"]).order_by("position")[:5]
 
 
 def _abandoned(run_id: int) -> QuerySet[Chunk]:
-    return of_run(run_id).filter(status=COPYING, heartbeat_at__lt=timezone.now() - lease())
+    return of_run(run_id).filter(status=COPYING, heartbeat_at__lt=ControlClock() - lease())
+
+
+def held_by_others(run_id: int, holder: str) -> QuerySet[Chunk]:
+    """The chunks that other workers are at, or were when they fell silent."""
+    return of_run(run_id).filter(status=COPYING).exclude(holder=holder)
 
 
 @patiently
-def held_by_others(run_id: int, holder: str) -> bool:
-    """Whether other workers are at some chunk, which this one may have to take over."""
-    return of_run(run_id).filter(status=COPYING).exclude(holder=holder).exists()
+def others_at_work(run_id: int, holder: str) -> bool:
+    """Whether other workers are at some chunk and give signs of life."""
+    return (
+        held_by_others(run_id, holder).filter(heartbeat_at__gte=ControlClock() - lease()).exists()
+    )
+
+
+def at_work(run_id: int) -> int:
+    """How many workers are at the run's chunks."""
+    alive = of_run(run_id).filter(status=COPYING, heartbeat_at__gte=ControlClock() - lease())
+    return alive.values("holder").distinct().count()
 
 
 def keep(holder: str) -> None:
     """Write the heartbeat of all that this worker holds."""
-    Chunk.objects.filter(holder=holder, status=COPYING).update(heartbeat_at=timezone.now())
+    Chunk.objects.filter(holder=holder, status=COPYING).update(heartbeat_at=ControlClock())
 
 
 def holds(pk: int, holder: str) -> bool:
@@ -107,7 +142,51 @@ def done(pk: int, holder: str, rows: int, rejected: int) -> bool:
 def give_up(pk: int, holder: str) -> None:
     """Let somebody else have it: what was written of it is undone."""
     Chunk.objects.filter(pk=pk, holder=holder, status=COPYING).update(
-        status=WAITING, copied_rows=0, holder=""
+        status=WAITING, copied_rows=0, rejected_rows=0, holder=""
+    )
+
+
+@patiently
+def set_aside(run_id: int, pk: int, holder: str, limit: int) -> bool:
+    """Count one more row of a chunk as set aside, if so many of the run may be.
+
+    The run's own row is written first, whatever there is to write: so one process at a time counts,
+    on every vendor of control database.
+    """
+    with transaction.atomic():
+        Run.objects.filter(pk=run_id).update(reject_limit=F("reject_limit"))
+        taken = of_run(run_id).aggregate(rows=Sum("rejected_rows", default=0))["rows"]
+        if taken >= limit:
+            return False
+        mine = Chunk.objects.filter(pk=pk, holder=holder, status=COPYING)
+        if not mine.update(rejected_rows=F("rejected_rows") + 1):
+            raise LeaseLost("Another worker has taken over the chunk.")
+        return True
+
+
+@patiently
+def give_back(pk: int, holder: str) -> None:
+    """No row of a chunk is set aside any more: what was done of it is undone."""
+    Chunk.objects.filter(pk=pk, holder=holder, status=COPYING).update(rejected_rows=0)
+
+
+@patiently
+def release(run_id: int) -> None:
+    """Nobody is at the chunks of a run any more: their rows were not committed, or are undone."""
+    left = of_run(run_id).filter(status=COPYING)
+    tables = set(left.values_list("table", flat=True))
+    left.update(status=WAITING, copied_rows=0, rejected_rows=0, holder="")
+    for table in TableCopy.objects.filter(pk__in=tables):
+        sum_up(table)
+
+
+def sum_up(table: TableCopy, **only: str) -> None:
+    """Let a table have the rows of its chunks, if it is still as `only` says."""
+    TableCopy.objects.filter(pk=table.pk, **only).update(
+        **table.chunks.aggregate(
+            copied_rows=Sum("copied_rows", default=0),
+            rejected_rows=Sum("rejected_rows", default=0),
+        )
     )
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from migrations_ui import (
     auditing,
     catching_up,
+    claims,
     counting,
     datachecks,
     journal,
@@ -22,16 +23,18 @@ from migrations_ui import (
     resuming,
     steps,
 )
+from migrations_ui.allowance import SharedAllowance
 from migrations_ui.backing_off import BackingOff
+from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import persist
-from migrations_ui.engine.rejecting import Allowance
 from migrations_ui.engine.transfer import Transfer
 from migrations_ui.engine.transforms import parse, transformed
+from migrations_ui.health_models import ControlClock
 from migrations_ui.links import Links, Reservation
 from migrations_ui.models import Audit, DataCheck, Run, TableCopy
 from migrations_ui.recorder import DestinationLost, Recorder
@@ -45,6 +48,8 @@ WORKER = "worker"
 NOTHING_WIPED = "Nothing was wiped."
 # Set when this process is to stop: its runs are left to the next one.
 leaving = Event()
+# The runs that this process leads.
+leading: set[int] = set()
 UNFINISHED = (TableCopy.Status.WAITING, TableCopy.Status.COPYING)
 
 
@@ -58,6 +63,18 @@ def execute(run_id: int) -> None:
     recorder = Recorder(run, leaving)
     if not _take(run, recorder.holder):
         return
+    leading.add(run.pk)
+    try:
+        _lead(run, recorder, before)
+    finally:
+        leading.discard(run.pk)
+
+
+def _lead(run: Run, recorder: Recorder, before: str) -> None:
+    """Bring a run that was taken to its end, or to where the next worker goes on.
+
+    `before` is the worker that had it before.
+    """
     links = Links(endpoints(reverse=run.reverse))
     recorder.on_stop = partial(_stop, run, links)
     ticker = Ticker(recorder.tick)
@@ -79,6 +96,8 @@ def execute(run_id: int) -> None:
         _end(run, recorder, Run.Status.FAILED, error=str(error))
     except Suspended as suspended:
         _suspend(run, recorder, suspended)
+    except resuming.Changed as error:
+        _end(run, recorder, Run.Status.FAILED, error=str(error), changed_since=True)
     except (EngineError, Refused) as error:
         _end(run, recorder, Run.Status.FAILED, error=str(error))
     except BaseException as error:
@@ -100,10 +119,12 @@ def execute(run_id: int) -> None:
 def _take(run: Run, holder: str) -> bool:
     """Make this worker the run's; False where another one is on it."""
     now = timezone.now()
-    taken: dict[str, Any] = {"holder": holder, "heartbeat_at": now, "slowed": ""}
+    taken: dict[str, Any] = {"holder": holder, "heartbeat_at": ControlClock(), "slowed": ""}
     if run.status != Run.Status.CANCELLING:
         started = run.started_at or now
-        moved = move(run.pk, Run.Status.RUNNING, who=WORKER, started_at=started, **taken)
+        # Not in the phase any more that the last worker was in: others take part in a load.
+        begins: dict[str, Any] = {"phase": Run.Phase.PREFLIGHT, "started_at": started}
+        moved = move(run.pk, Run.Status.RUNNING, who=WORKER, **begins, **taken)
         run.refresh_from_db()
         return moved
     # A cancelled run without a worker, of which something is still to be put back.
@@ -128,6 +149,8 @@ def _stop(run: Run, links: Links) -> None:
 def _suspend(run: Run, recorder: Recorder, why: Suspended) -> None:
     """Leave the run to who goes on with it; one that another worker has taken is not touched."""
     held = {"holder": recorder.holder}
+    if Run.objects.filter(pk=run.pk, status=Run.Status.PAUSING, **held).exists():
+        recorder.wait_for_others()
     free: dict[str, Any] = {
         "heartbeat_at": None,
         "doing": "",
@@ -153,26 +176,27 @@ def _suspend(run: Run, recorder: Recorder, why: Suspended) -> None:
 
 def _succeed(run: Run, recorder: Recorder) -> None:
     """A run with rejected rows, a step that failed, or no audit is never green."""
-    if run.newer_only:
-        _end(run, recorder, Run.Status.INCOMPLETE, error=catching_up.unproved(run))
+    if error := _wanting(run):
+        _end(run, recorder, Run.Status.INCOMPLETE, error=error)
         return
+    declared = run.transforms and "All rows that the transforms leave have arrived, as declared."
+    _end(run, recorder, Run.Status.SUCCEEDED, why=declared or "")
+
+
+def _wanting(run: Run) -> str:
+    """What is wanting of a run that has copied what it could; "" where nothing is."""
+    if run.newer_only:
+        return catching_up.unproved(run)
     rows = run.rejected.count()
     left = steps.unfinished(run)
-    if not rows and left:
-        _end(run, recorder, Run.Status.INCOMPLETE, error=f"All rows have arrived. {left}")
-        return
     if not rows:
-        declared = (
-            run.transforms and "All rows that the transforms leave have arrived, as declared."
-        )
-        _end(run, recorder, Run.Status.SUCCEEDED, why=declared or "")
-        return
+        return left and f"All rows have arrived. {left}"
     noun = "row was" if rows == 1 else "rows were"
     error = (
         f"{rows:,} {noun} refused by the destination and set aside; everything else has arrived. "
         "Mend what refuses them and try them again, or mend the source and copy these tables again."
     )
-    _end(run, recorder, Run.Status.INCOMPLETE, error=f"{error} {left}".strip())
+    return f"{error} {left}".strip()
 
 
 def _end(run: Run, recorder: Recorder, status: str, why: str = "", **fields: Any) -> None:
@@ -184,6 +208,7 @@ def _end(run: Run, recorder: Recorder, status: str, why: str = "", **fields: Any
     ):
         logger.warning("%s is another worker's by now; here it ended: %s %s", run, status, why)
         return
+    claims.release(run.pk)
     run.tables.filter(status__in=UNFINISHED).update(status=TableCopy.Status.CANCELLED)
     logger.info("%s %s %s", run, status, why)
 
@@ -206,7 +231,7 @@ def _steps(run: Run, recorder: Recorder, links: Links) -> None:
         recorder,
         dict(run.tables.values_list("label", "source_rows")),
         workers=run.workers,
-        allowance=Allowance(run.reject_limit, run.rejected.count()),
+        allowance=SharedAllowance(recorder, run.reject_limit),
     ).run()
     _whole_and_verified(run, recorder, links, found)
 
@@ -220,6 +245,7 @@ def ready(run: Run, recorder: Recorder, links: Links) -> list[Layout]:
     with links.open() as (source, dest):
         found = transformed(found, map(parse, run.transforms), source)
         if begun:
+            recorder.wait_for_others()  # the last worker's may still be at it for a moment
             resuming.check(run, found, source, dest)
             recorder.settle()
         else:
@@ -308,17 +334,30 @@ def verify(
 
     A difference that isn't a row set aside fails the run.
     """
-    report = auditing.new_audit(
-        [layout.table for layout in found], run.operator, reverse=run.reverse, run=run
-    )
-    auditing.audit(report.pk, known)
-    report.refresh_from_db()
+    report = audited(run, [layout.table for layout in found], known)
     if report.status == Audit.Status.CANCELLED:
         recorder.tick()
         recorder.check()
-        raise EngineError("All rows were copied, but the audit was cancelled: nothing is proved.")
+    if problem := problem_of(run, report):
+        raise EngineError(problem)
+
+
+def audited(
+    run: Run, tables: Sequence[Table], known: Mapping[str, Comparison] | None = None
+) -> Audit:
+    """An audit of these tables, in the run's name, that has ended."""
+    report = auditing.new_audit(tables, run.operator, reverse=run.reverse, run=run)
+    auditing.audit(report.pk, known)
+    report.refresh_from_db()
+    return report
+
+
+def problem_of(run: Run, report: Audit) -> str:
+    """What an audit says against the run; "" where that is nothing."""
+    if report.status == Audit.Status.CANCELLED:
+        return "All rows were copied, but the audit was cancelled: nothing is proved."
     if report.status == Audit.Status.FAILED:
-        raise EngineError(f"All rows were copied, but the audit failed: {report.error}")
+        return f"All rows were copied, but the audit failed: {report.error}"
     problems = []
     for table in report.tables.all():
         run.tables.filter(label=table.label).update(dest_rows_after=table.dest_rows)
@@ -326,5 +365,33 @@ def verify(
             problems.append(f"{table.label}: {table.other_problem}")
         elif table.verdict == Audit.Verdict.NOT_CHECKED:
             problems.append(f"{table.label}: not all of it could be checked")
-    if problems:
-        raise EngineError(f"The audit found differences. {'; '.join(problems)}.")
+    return f"The audit found differences. {'; '.join(problems)}." if problems else ""
+
+
+# -- Steps that are tried again -------------------------------------------------------------------
+
+
+def retry_step(step_id: int) -> None:
+    """Do a queued step of an ended run again, and let the run's state be what is true then.
+
+    When nothing but its steps was wanting, and all have succeeded now, it is audited once more,
+    because they may have written since the last audit.
+    """
+    steps.retry(step_id)
+    run = Run.objects.get(steps=step_id)
+    if run.status != Run.Status.INCOMPLETE:
+        return
+    error = _wanting(run)
+    if not steps.unfinished(run) and not run.newer_only:
+        labels = list(run.tables.values_list("label", flat=True))
+        error = problem_of(run, audited(run, chosen_tables(labels))) or error
+    if error:
+        Run.objects.filter(pk=run.pk, status=Run.Status.INCOMPLETE).update(error=error)
+    else:
+        move(
+            run.pk,
+            Run.Status.SUCCEEDED,
+            who=WORKER,
+            only_from=Run.Status.INCOMPLETE,
+            error="",
+        )

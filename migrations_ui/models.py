@@ -128,6 +128,10 @@ class Run(models.Model):
     holder = models.CharField(
         max_length=64, blank=True, help_text="The worker that is on it, or was on it last."
     )
+    changed_since = models.BooleanField(
+        default=False,
+        help_text="Its tables were written by somebody else, so it can't be gone on with.",
+    )
     takeovers = models.PositiveSmallIntegerField(
         default=0, help_text="Workers that have vanished since a chunk was done."
     )

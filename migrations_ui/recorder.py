@@ -1,17 +1,15 @@
-"""The engine's ledger in the control tables: progress, claims and journals of a run."""
+"""The engine's ledger in the control tables: phases, plans and journals of a run."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from migrations_ui import claims, journal
@@ -19,49 +17,38 @@ from migrations_ui.engine import chunks as parts
 from migrations_ui.engine.crew import Stopped
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
-from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
+from migrations_ui.engine.errors import Cancelled, Suspended
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun
-from migrations_ui.engine.persisting import PAUSES, pause
-from migrations_ui.engine.rejecting import Rejected
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import (
     Chunk,
     DroppedConstraint,
     DroppedIndex,
-    Event,
     RejectedRow,
     Run,
     TableCopy,
     TableCount,
 )
-from migrations_ui.throttle import Throttle
+from migrations_ui.participant import Participant
 from migrations_ui.ticker import patiently
-
-logger = logging.getLogger(__name__)
 
 # Seconds over which the rate is taken.
 RATE_WINDOW = 10.0
-# Seconds between two looks for a chunk that another process has abandoned.
-LOOK_AGAIN = 0.5
+# Seconds between two looks whether other processes are still at work.
+LOOK_AGAIN = 0.1
 # When all rows are there, a cancel would save no time: the constraints are put back in any case.
 FINISHING = {Run.Phase.CONSTRAINTS, Run.Phase.SEQUENCES}
-
-
-class LeaseLost(Suspended):
-    """Another worker has taken over what this one was at, because it was silent for too long."""
 
 
 class DestinationLost(Suspended):
     """Another dashboard's run has the destination: nothing may be touched there any more."""
 
 
-class Recorder:
-    """Keeps progress in memory, writes it at most twice a second, and hears of a cancel.
+class Recorder(Participant):
+    """The part of the worker that a run is on: it plans, wipes, puts back and decides."""
 
-    The engine calls it from several threads, the ticker from one more.  `leaving` is set when this
-    process is to stop; `on_stop` is called with every tick while something that works for the run
-    has to end.
-    """
+    leads = True
 
     def __init__(
         self,
@@ -69,52 +56,26 @@ class Recorder:
         leaving: threading.Event | None = None,
         on_stop: Callable[[], object] = lambda: None,
     ) -> None:
-        self.run_id = run.pk
-        self.leaving = leaving or threading.Event()
-        self.on_stop = on_stop
+        super().__init__(run, leaving, on_stop)
         self.dest_identity: str = run.dest["identity"]
-        self.holder = uuid4().hex
-        self.layouts: dict[str, Layout] = {}  # what is copied, by label
-        self._rows: dict[int, int] = {}  # by chunk: rows not written yet
-        self._keys: dict[tuple[str, int], int] = {}  # the chunks that are held here
         self._samples: deque[tuple[float, int]] = deque()
-        self._stop: EngineError | None = None
-        self.throttle = Throttle(run.rate_limit)
         self._phase = ""
-        self._lock = threading.Lock()
-        self._claiming = threading.Lock()
 
     # -- What the ticker does ---------------------------------------------------------------------
 
-    def tick(self) -> None:
-        """Write the heartbeat and the progress; look whether somebody wants the run to stop."""
-        if not self._is_mine():
-            self._stop = LeaseLost(f"Run {self.run_id}: another worker has taken over.")
-            self.on_stop()
-            return
-        with self._lock:
-            rows, self._rows = self._rows, {}
-        held = Chunk.objects.filter(holder=self.holder, status=Chunk.Status.COPYING)
-        for pk, copied in rows.items():
-            held.filter(pk=pk).update(copied_rows=copied)
-        claims.keep(self.holder)
-        for table in TableCopy.objects.filter(run_id=self.run_id, chunks__pk__in=rows).distinct():
-            self._sum_up(table, status=TableCopy.Status.COPYING)
-        self._mine().update(rows_per_second=self._rate())
-        if self._phase != Run.Phase.RESTORE:
-            self._heed()
-
     def _is_mine(self) -> bool:
         """Write the run's heartbeat; False when another worker has it."""
-        return bool(self._mine().update(heartbeat_at=timezone.now()))
+        return bool(self._mine().update(heartbeat_at=ControlClock()))
 
     def _mine(self) -> QuerySet[Run]:
         return Run.objects.filter(pk=self.run_id, holder=self.holder, status__in=Run.AT_WORK)
 
     def _heed(self) -> None:
-        """Take note of what the operator or the process wants, once."""
-        asked = self._mine().values_list("status", "rate_limit").first()
-        status, self.throttle.limit = asked or ("", None)
+        self._mine().update(rows_per_second=self._rate())
+        if self._phase == Run.Phase.RESTORE:
+            return
+        status, limit = self._mine().values_list("status", "rate_limit").first() or ("", None)
+        self._limit(limit)
         if self._stop:
             pass
         elif status == Run.Status.CANCELLING:
@@ -136,18 +97,8 @@ class Recorder:
         )
 
     def _is_to_stop(self) -> bool:
-        """Whether to stop at this very point."""
         late = isinstance(self._stop, Cancelled) and self._phase in FINISHING
-        return self._stop is not None and not late
-
-    def _sum_up(self, table: TableCopy, **only: str) -> None:
-        """Let the table have the rows of its chunks, if it is still as `only` says."""
-        TableCopy.objects.filter(pk=table.pk, **only).update(
-            **table.chunks.aggregate(
-                copied_rows=Sum("copied_rows", default=0),
-                rejected_rows=Sum("rejected_rows", default=0),
-            )
-        )
+        return super()._is_to_stop() and not late
 
     def _rate(self) -> float | None:
         """Rows a second over the last seconds; None before there is anything to tell."""
@@ -162,38 +113,31 @@ class Recorder:
 
     # -- What the engine tells --------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Raise `Cancelled`, or `Suspended`, when the run is to stop here."""
-        if self._stop and self._is_to_stop():
-            raise self._stop
-
     @patiently
     def phase(self, name: str) -> None:
         self._phase = name
         self.check()
-        now = timezone.now()
-        if not self._mine().update(phase=name, doing="", heartbeat_at=now):
-            raise LeaseLost(f"Run {self.run_id}: another worker has taken over.")
-
-    def again(self, error: EngineError, attempt: int) -> bool:
-        if attempt > len(PAUSES):
-            return False
-        self._note(error)
-        pause(attempt, self.check)
-        return True
-
-    @patiently
-    def _note(self, error: EngineError) -> None:
-        """Count a try that has to be repeated."""
-        logger.warning("run %s: tried again after: %s", self.run_id, error)
-        self._mine().update(retries=F("retries") + 1, last_retry=str(error))
+        if not self._mine().update(phase=name, doing="", heartbeat_at=ControlClock()):
+            raise self.no_more_mine()
 
     def gives_up(self, error: BaseException) -> bool:
         if isinstance(error, Suspended) or isinstance(self._stop, Suspended):
             return False
         self._stop = None
         self.phase(Run.Phase.RESTORE)
+        self.wait_for_others()
         return True
+
+    def wait_for_others(self) -> None:
+        """Until no other process that gives signs of life is at a chunk of the run.
+
+        They stop by themselves when it is not loaded any more; of those that can't, the lease ends.
+        """
+        while claims.others_at_work(self.run_id, self.holder):
+            time.sleep(LOOK_AGAIN)
+
+    def abandoned(self) -> list[parts.Chunk]:
+        return [self._part(chunk) for chunk in claims.held_by_others(self.run_id, self.holder)]
 
     @patiently
     def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
@@ -246,7 +190,7 @@ class Recorder:
     def wiped(self) -> None:
         with transaction.atomic():
             if not self._is_mine():
-                raise LeaseLost(f"Run {self.run_id}: another worker has taken over.")
+                raise self.no_more_mine()
             tables = TableCopy.objects.filter(run_id=self.run_id)
             tables.update(wiped=True)
             # What was counted there is gone; nothing stands in its place until it is counted again.
@@ -290,106 +234,24 @@ class Recorder:
                 for chunk in chunks
             )
 
-    def claim(self) -> parts.Chunk | None:
-        """The next chunk; None when none is left, not even one that another process may lose."""
-        while True:
-            self.check()
-            with self._claiming:
-                found = claims.claim(self.run_id, self.holder)
-            if found:
-                return self._begin(found)
-            if not claims.held_by_others(self.run_id, self.holder):
-                return None
-            time.sleep(LOOK_AGAIN)
-
     @patiently
-    def _begin(self, found: Chunk) -> parts.Chunk:
-        table = found.table
-        TableCopy.objects.filter(pk=table.pk, started_at=None).update(started_at=timezone.now())
-        others = TableCopy.objects.exclude(status=TableCopy.Status.FAILED)  # these stay so
-        others.filter(pk=table.pk).update(status=TableCopy.Status.COPYING)
-        self._keys[table.label, found.position] = found.pk
-        return parts.Chunk(
-            layout=self.layouts[table.label],
-            position=found.position,
-            keys=claims.key_range(found.keys),
-            size=found.size,
-            again=found.attempts > 0,
-        )
-
-    def progress(self, chunk: parts.Chunk, rows: int) -> None:
-        pk = self._pk(chunk)
-        with self._lock:
-            self._rows[pk] = rows
-        self.check()
-        self.throttle.read(pk, rows, self.check)
-
-    def confirm(self, chunk: parts.Chunk) -> None:
-        if not (self._holds(chunk) and self._is_mine()):
-            raise LeaseLost(f"{chunk.name}: another worker has taken over.")
-
-    @patiently
-    def _holds(self, chunk: parts.Chunk) -> bool:
-        return claims.holds(self._pk(chunk), self.holder)
-
-    def finished(self, chunk: parts.Chunk, rows: int, rejected: Sequence[Rejected]) -> bool:
-        self._done(chunk, rows, rejected)
-        return self._is_complete(chunk.layout.label)
-
-    @patiently
-    def _done(self, chunk: parts.Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
-        """Mark the chunk as done; by itself, because it can't be marked a second time."""
-        pk, label = self._pk(chunk), chunk.layout.label
-        with self._lock:
-            self._rows.pop(pk, None)
-        with transaction.atomic():
-            if not claims.done(pk, self.holder, rows, len(rejected)):
-                raise LeaseLost(f"{chunk.name}: another worker has taken over.")
-            RejectedRow.objects.bulk_create(
-                RejectedRow(run_id=self.run_id, label=label, **vars(row)) for row in rejected
-            )
-
-    @patiently
-    def _is_complete(self, label: str) -> bool:
-        """Whether this worker's chunk was the table's last: of several at once, one hears so.
-
-        After the commit, because two that end in the same moment do not see each other before.
-        """
-        left = Chunk.objects.filter(table__run=self.run_id, table__label=label)
-        complete = not left.exclude(status=Chunk.Status.DONE).exists() and bool(
-            self._table(label)
-            .exclude(status=TableCopy.Status.DONE)
-            .update(status=TableCopy.Status.DONE, error="", finished_at=timezone.now())
-        )
-        # Only now: the ticker, which may have added up before the last chunk, writes no more then.
-        self._sum_up(self._table(label).get())
-        return complete
+    def unfinished(self) -> set[str]:
+        chunks = claims.of_run(self.run_id).exclude(status=Chunk.Status.DONE)
+        labels = set(chunks.values_list("table__label", flat=True).distinct())
+        if not labels:
+            self.settle()
+        return labels
 
     def settle(self) -> None:
         """Mark the tables whose worker died after their last chunk, before it could mark them."""
-        for table in TableCopy.objects.filter(run_id=self.run_id, chunks__isnull=False).distinct():
-            self._is_complete(table.label)
+        copied = TableCopy.objects.filter(run_id=self.run_id, chunks__isnull=False)
+        for table in copied.exclude(status=TableCopy.Status.DONE).distinct():
+            self._complete(table.label)
 
     @patiently
     def failed(self, chunk: parts.Chunk, error: BaseException) -> None:
-        pk = self._pk(chunk)
-        with self._lock:
-            self._rows.pop(pk, None)
-        table = self._table(chunk.layout.label)
         if not isinstance(error, Cancelled | Suspended | Stopped):
-            now = timezone.now()
-            table.update(status=TableCopy.Status.FAILED, error=str(error), finished_at=now)
-        claims.give_up(pk, self.holder)
-        self._sum_up(table.get())
-
-    def _pk(self, chunk: parts.Chunk) -> int:
-        return self._keys[chunk.layout.label, chunk.position]
-
-    # -- The rest ---------------------------------------------------------------------------------
-
-    def event(self, what: str) -> None:
-        """Write a line of the run's timeline."""
-        Event.objects.create(run_id=self.run_id, who="worker", what=what)
-
-    def _table(self, label: str) -> QuerySet[TableCopy]:
-        return TableCopy.objects.filter(run_id=self.run_id, label=label)
+            self._table(chunk.layout.label).update(
+                status=TableCopy.Status.FAILED, error=str(error), finished_at=timezone.now()
+            )
+        super().failed(chunk, error)

@@ -13,6 +13,11 @@ from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Chunk, Run, TableCopy
 from migrations_ui.sides import Refused, chosen_tables
 
+
+class Changed(Refused):
+    """The destination is not as the run has left it: it can't be gone on with, but begun anew."""
+
+
 NEW_RUN = "Nothing more was copied. Select the tables again and confirm a new run."
 
 
@@ -37,27 +42,46 @@ def check(run: Run, layouts: Sequence[Layout], source: Database, dest: Database)
         pk__gt=run.pk, dest__identity=run.dest["identity"], tables__wiped=True
     )
     if found := later.first():
-        raise Refused(f"{found} has wiped tables of this destination since. {NEW_RUN}")
+        raise Changed(f"{found} has wiped tables of this destination since. {NEW_RUN}")
+    strange = []
+    for table, layout in check_columns(run, layouts):
+        strange += [_strange(table, dest.count(layout.dest_name))]
+        rows = source.count(layout.source_name, layout.rows)
+        counting.keep(run.source["identity"], layout.source_name, rows)
+        run.tables.filter(pk=table.pk).update(source_rows=rows)
+    if problems := list(filter(None, strange)):
+        raise Changed(
+            f"{'; '.join(problems)}: somebody else writes to it. (`migrate` does so as well: "
+            f"content types and permissions of Django's own.) {NEW_RUN}"
+        )
+
+
+def check_columns(run: Run, layouts: Sequence[Layout]) -> list[tuple[TableCopy, Layout]]:
+    """The run's tables with their layouts; `Refused` unless their columns are what they were."""
     now = {layout.label: layout for layout in layouts}
+    found = []
     for table in run.tables.all():
         layout = now.get(table.label)
         if layout is None or layout.signature != table.signature:
             raise Refused(f"The columns of {table.label} are not what they were. {NEW_RUN}")
-        _check_rows(table, layout, dest)
-        rows = source.count(layout.source_name, layout.rows)
-        counting.keep(run.source["identity"], layout.source_name, rows)
-        run.tables.filter(pk=table.pk).update(source_rows=rows)
+        found.append((table, layout))
+    return found
 
 
-def _check_rows(table: TableCopy, layout: Layout, dest: Database) -> None:
-    """The rows of the chunks that are done, no more; but one that was begun may be there too."""
+def _strange(table: TableCopy, rows: int) -> str:
+    """What is wrong with the rows of a table; "" where they are those of the chunks that are done.
+
+    Those of one that was begun may be there too.
+    """
     found = table.chunks.aggregate(
         rows=Sum("copied_rows", filter=Q(status=Chunk.Status.DONE), default=0),
         begun=Sum("attempts", filter=~Q(status=Chunk.Status.DONE), default=0),
     )
-    rows = dest.count(layout.dest_name)
-    if rows < found["rows"] or (rows > found["rows"] and not found["begun"]):
-        raise Refused(
-            f"{table.label} has {rows:,} rows in the destination, where the run has written "
-            f"{found['rows']:,}: somebody else writes to it. {NEW_RUN}"
-        )
+    if rows == found["rows"] or (rows > found["rows"] and found["begun"]):
+        return ""
+    TableCopy.objects.filter(pk=table.pk).update(dest_rows_after=rows)
+    noun = "row" if rows == 1 else "rows"
+    return (
+        f"{table.label} has {rows:,} {noun} in the destination, where the run has written "
+        f"{found['rows']:,}"
+    )

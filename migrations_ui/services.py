@@ -21,6 +21,7 @@ from migrations_ui import (
     tasks,
     workers,
 )
+from migrations_ui.assisting import assist, in_need
 from migrations_ui.models import (
     Audit,
     CountRequest,
@@ -40,14 +41,17 @@ from migrations_ui.starting import (
     start_catch_up,
 )
 from migrations_ui.steering import (
+    at_work,
     cancel,
     in_the_way,
+    last_heard_of,
     leave,
     left_behind,
     limit,
     pause,
     recover,
     resume,
+    wait_until_silent,
 )
 from migrations_ui.tables import TableRow, TablesPage, pending_counts, tables_page
 
@@ -60,6 +64,8 @@ __all__ = [
     "Side",
     "TableRow",
     "TablesPage",
+    "assist",
+    "at_work",
     "audit_progress",
     "available_cores",
     "cancel",
@@ -76,7 +82,9 @@ __all__ = [
     "execute",
     "execute_audit",
     "host_tables",
+    "in_need",
     "in_the_way",
+    "last_heard_of",
     "leave",
     "left_behind",
     "limit",
@@ -100,6 +108,7 @@ __all__ = [
     "start",
     "start_catch_up",
     "tables_page",
+    "wait_until_silent",
 ]
 
 plan = make_plan

@@ -40,6 +40,8 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (S.CANCELLING, S.INCOMPLETE): "The run had finished before it could be stopped.",
     (S.CANCELLING, S.FAILED): "The run has failed before it could be stopped.",
     (S.CANCELLING, S.INTERRUPTED): "The worker has vanished.",
+    (S.INCOMPLETE, S.SUCCEEDED): "Its steps have succeeded by a later try, and the audit after "
+    "them has found no difference.",
     (S.FAILED, S.QUEUED): "Asked to go on from where it stood.",
     (S.CANCELLED, S.QUEUED): "Asked to go on from where it stood.",
     (S.INTERRUPTED, S.QUEUED): "Asked to go on from where it stood.",

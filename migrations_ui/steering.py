@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.utils import timezone
 
-from migrations_ui import tasks, workers
+from migrations_ui import claims, tasks, workers
 from migrations_ui.claims import lease
 from migrations_ui.execution import WORKER, leaving
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Event, Run, TableCopy
 from migrations_ui.plans import Plan
 from migrations_ui.sides import Refused
@@ -40,6 +41,8 @@ def resume(run: Run, operator: str) -> None:
     The worker looks first whether everything is as the run has left it.
     """
     workers.require()
+    if run.changed_since:
+        raise Refused(f"{run} can't be gone on with. {run.error}")
     if run.status not in Run.RESUMABLE:
         raise Refused(f"{run} is {run.status}; there is nothing to go on with.")
     if not is_begun(run):
@@ -116,25 +119,18 @@ def leave() -> None:
     leaving.set()
 
 
-def left_behind(plan: Plan) -> Run | None:
+def left_behind(plan: Plan, tell: Callable[[str], object]) -> Run | None:
     """The run that a worker which has vanished, or was stopped, has left of this very plan.
 
-    It is queued.  Takes as long as a lease where the worker has just vanished; `Refused` where it
-    gives signs of life.
+    It is queued.  Takes as long as a lease where the worker has just vanished, and tells so;
+    `Refused` where it gives signs of life.
     """
     run = Run.objects.filter(dest__identity=plan.dest.identity).order_by("pk").last()
     if run is None or not is_of(run, plan):
         return None
-    while run.status in Run.AT_WORK and run.heartbeat_at:
-        seen = run.heartbeat_at
-        time.sleep(1)
-        run.refresh_from_db()
-        if run.heartbeat_at != seen:
-            raise Refused(f"{run} is active on {plan.dest.name}. Wait until it has ended.")
-        if seen < timezone.now() - lease():
-            hand_over(run)
-            run.refresh_from_db()
-    if run.status == S.INTERRUPTED and is_begun(run):
+    if not wait_until_silent(run, tell):
+        raise Refused(f"{run} is active on {plan.dest.name}. Wait until it has ended.")
+    if run.status == S.INTERRUPTED and is_begun(run) and not run.changed_since:
         resume(run, WORKER)
         run.refresh_from_db()
     return run if run.status == S.QUEUED else None
@@ -167,11 +163,53 @@ def recover() -> list[Run]:
     return found
 
 
+def wait_until_silent(run: Run, tell: Callable[[str], object]) -> bool:
+    """Wait until the lease of a run's worker is over, and hand the run over; False if it lives.
+
+    What is waited for is told once, where it takes more than a moment.
+    """
+    told = False
+    while run.status in Run.AT_WORK and run.heartbeat_at:
+        seen = run.heartbeat_at
+        time.sleep(1)
+        run.refresh_from_db()
+        if run.status in Run.AT_WORK and run.heartbeat_at != seen:
+            return False
+        hand_over(run)
+        run.refresh_from_db()
+        if run.status in Run.AT_WORK and not told:
+            tell(last_heard_of(run))
+            told = True
+    return True
+
+
+def at_work() -> QuerySet[Run]:
+    """Runs that a worker is on, whose lease is not over."""
+    return Run.objects.filter(
+        status__in=Run.AT_WORK, heartbeat_at__gte=ControlClock() - lease()
+    ).order_by("pk")
+
+
+def last_heard_of(run: Run) -> str:
+    """How long the run's worker has been silent, and when it is given up."""
+    silence = ExpressionWrapper(ControlClock() - F("heartbeat_at"), output_field=DurationField())
+    found = Run.objects.filter(pk=run.pk).annotate(silence=silence).values_list("silence").get()
+    seconds = max(0.0, found[0].total_seconds())
+    left = max(0.0, lease().total_seconds() - seconds)
+    return (
+        f"The worker of {run} was last heard of {seconds:,.0f} s ago. If it stays silent, the next "
+        f"one goes on in {left:,.0f} s."
+    )
+
+
 def silent() -> QuerySet[Run]:
     """Runs whose worker has given no sign of life for longer than a lease."""
-    return Run.objects.filter(
-        status__in=Run.AT_WORK, heartbeat_at__lt=timezone.now() - lease()
-    ).order_by("pk")
+    return Run.objects.filter(status__in=Run.AT_WORK, **_silence()).order_by("pk")
+
+
+def _silence() -> dict[str, Any]:
+    """What is true of a run whose worker has given no sign of life for longer than a lease."""
+    return {"heartbeat_at__lt": ControlClock() - lease()}
 
 
 def waiting() -> Iterator[Run]:
@@ -182,7 +220,7 @@ def waiting() -> Iterator[Run]:
 
 def hand_over(run: Run) -> None:
     """Let another worker have a run, unless its own has just given a sign of life."""
-    seen = {"holder": run.holder, "heartbeat_at": run.heartbeat_at}
+    seen = {"holder": run.holder, **_silence()}
     if run.status == S.CANCELLING:
         Run.objects.filter(pk=run.pk, status=S.CANCELLING, **seen).update(heartbeat_at=None)
     elif run.status == S.PAUSING:
@@ -220,10 +258,11 @@ def supersede(dest_identity: str) -> None:
 
 def end(run: Run, why: str) -> None:
     """End a run as interrupted, unless its worker has just given a sign of life."""
-    seen = {"holder": run.holder, "heartbeat_at": run.heartbeat_at}
+    seen = {"holder": run.holder, **_silence()}
     if move(
         run.pk, S.INTERRUPTED, who=WORKER, why=why, error=why, only=seen, finished_at=timezone.now()
     ):
+        claims.release(run.pk)
         run.tables.filter(status__in=(TableCopy.Status.WAITING, TableCopy.Status.COPYING)).update(
             status=TableCopy.Status.CANCELLED
         )

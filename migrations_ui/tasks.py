@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from huey.contrib.djhuey import HUEY, db_task
 
-from migrations_ui import auditing, counting, execution, restoring, retrying, steps
+from migrations_ui import auditing, counting, execution, restoring, retrying
 
 
 @db_task()
@@ -41,7 +41,7 @@ def retry_rejected_rows(run_id: int) -> None:
 @db_task()
 def retry_step(step_id: int) -> None:
     """Do a step after a copy again."""
-    steps.retry(step_id)
+    execution.retry_step(step_id)
 
 
 @db_task()

@@ -58,6 +58,11 @@ def _version() -> str:
 VERSION = _version()
 
 
+def here() -> str:
+    """This process, as pages and timelines name it."""
+    return str(Worker(host=socket.gethostname(), pid=os.getpid()))
+
+
 # -- What a worker says of itself -----------------------------------------------------------------
 
 
@@ -90,13 +95,30 @@ class Pulse:
         with self._lock:
             self._tasks.pop(task.id, None)
 
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """This process does something besides its tasks."""
+        with self._lock:
+            self._tasks[doing] = doing
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._tasks[doing]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to do just now."""
+        with self._lock:
+            return not self._tasks
+
     def forget(self) -> None:
         """Take the row away."""
         Worker.objects.filter(pk=self._pk).delete()
 
 
 @contextmanager
-def present() -> Iterator[None]:
+def present() -> Iterator[Pulse]:
     """Let everybody know that this process takes tasks, for as long as it does."""
     pulse = Pulse()
     HUEY.pre_execute(name="pulse")(pulse.begin)
@@ -109,7 +131,7 @@ def present() -> Iterator[None]:
     ticker = Ticker(pulse.beat, BEAT)
     ticker.start()
     try:
-        yield
+        yield pulse
     finally:
         ticker.end(within=BEAT)
         HUEY.unregister_pre_execute("pulse")

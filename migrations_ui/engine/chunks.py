@@ -105,13 +105,16 @@ class Queue:
             self._active[chunk.layout.label] += 1
             return chunk
 
-    def done(self, chunk: Chunk) -> bool:
-        """A worker is through with it; whether it was the last of its table."""
-        label = chunk.layout.label
+    def done(self, chunk: Chunk) -> None:
+        """A worker is through with it."""
         with self._lock:
-            self._active[label] -= 1
-            waiting = any(other.layout.label == label for other in self._waiting)
-            return not self._active[label] and not waiting
+            self._active[chunk.layout.label] -= 1
+
+    def unfinished(self) -> set[str]:
+        """Labels of the tables of which a chunk waits, or is being copied."""
+        with self._lock:
+            active = {label for label, workers in self._active.items() if workers}
+            return active | {chunk.layout.label for chunk in self._waiting}
 
 
 def first(waiting: Sequence[Chunk], active: Mapping[str, int]) -> Chunk:

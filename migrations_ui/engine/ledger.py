@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,18 +24,34 @@ class Begun:
     indexes: Sequence[Index] = ()
 
 
-class Ledger(Patience, Protocol):
-    """Who keeps what a transfer does, hands out its chunks, and may stop it by an exception.
+class ChunkLedger(Patience, Protocol):
+    """Who hands out the chunks of a transfer, and may stop it by an exception.
 
     Workers call it from several threads.
     """
 
-    @property
-    def begun(self) -> Begun | None:
-        """What an earlier attempt has left, where the destination was wiped: go on from there."""
+    def claim(self) -> Chunk | None:
+        """A chunk for a worker, which holds it from now on; None when there is none just now."""
 
     def confirm(self, chunk: Chunk) -> None:
         """Raise unless the chunk is still this worker's, now that it has the destination's lock."""
+
+    def progress(self, chunk: Chunk, rows: int) -> None:
+        """So many rows of the chunk are read, not yet committed."""
+
+    def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
+        """The chunk is loaded and committed, but for the rejected rows."""
+
+    def failed(self, chunk: Chunk, error: BaseException) -> None:
+        """The chunk is as it was before its load."""
+
+
+class Ledger(ChunkLedger, Protocol):
+    """The same, who also keeps what the process does that leads the transfer."""
+
+    @property
+    def begun(self) -> Begun | None:
+        """What an earlier attempt has left, where the destination was wiped: go on from there."""
 
     def gives_up(self, error: BaseException) -> bool:
         """Whether the transfer ends with this error, so that what was taken off is put back.
@@ -67,14 +83,8 @@ class Ledger(Patience, Protocol):
     def emptied(self, layout: Layout) -> None:
         """A row of the table was refused, so it is empty again, as before its load."""
 
-    def claim(self) -> Chunk | None:
-        """A chunk for a worker, which holds it from now on; None when all are done."""
+    def unfinished(self) -> Collection[str]:
+        """Labels of the tables of which chunks are still to be copied, here or elsewhere."""
 
-    def progress(self, chunk: Chunk, rows: int) -> None:
-        """So many rows of the chunk are read, not yet committed."""
-
-    def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> bool:
-        """The chunk is loaded and committed, but for the rejected rows; was it the table's last?"""
-
-    def failed(self, chunk: Chunk, error: BaseException) -> None:
-        """The chunk is as it was before its load."""
+    def abandoned(self) -> Sequence[Chunk]:
+        """Chunks that other processes had and did not give up before they fell silent."""

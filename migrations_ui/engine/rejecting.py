@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, RowRefused
@@ -34,6 +35,10 @@ class Allowance:
         self.limit = limit
         self._left = limit - taken
         self._lock = threading.Lock()
+
+    def of(self, part: Any) -> Allowance:
+        """What the rows of one part of the run count for; here no part counts apart."""
+        return self
 
     def take(self) -> bool:
         """Whether one more row may be set aside; it is counted then."""

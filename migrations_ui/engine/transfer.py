@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from migrations_ui.engine.chunks import Chunk, chunks
-from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.crew import Connect, Crew, Job
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
-from migrations_ui.engine.errors import EngineError, IndexRefused, RowRefused, ServerError
+from migrations_ui.engine.errors import EngineError, IndexRefused, ServerError
 from migrations_ui.engine.jobs import Jobs
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun, Ledger
+from migrations_ui.engine.loading import Loading
 from migrations_ui.engine.persisting import connected, persist
-from migrations_ui.engine.rejecting import Allowance, Rejects
+from migrations_ui.engine.rejecting import Allowance
 
 Part = TypeVar("Part", Index, ForeignKey)
 
@@ -46,13 +46,15 @@ class SequenceState:
         return ""
 
 
-class Transfer:
+class Transfer(Loading):
     """Replaces the destination's rows of these tables by the source's, but for those rejected.
 
     `rows` is how many each table has, by label.  Whatever happens, the foreign keys and indexes
     that were dropped are put back before `run` returns or raises, and a table of which a row was
     refused is empty again.
     """
+
+    ledger: Ledger
 
     def __init__(
         self,
@@ -64,25 +66,14 @@ class Transfer:
         workers: int = 1,
         allowance: Allowance | None = None,
     ) -> None:
+        super().__init__(connect, ledger, workers=workers, allowance=allowance)
         self.layouts = layouts
-        self.connect = connect
-        self.ledger = ledger
         self.rows = rows
-        self.workers = workers
-        self.allowance = allowance or Allowance()
-        self.crew = Crew(workers, self.pair)
-        self.refused: list[Layout] = []
 
     @property
     def names(self) -> list[str]:
         """The tables in the destination."""
         return [layout.dest_name for layout in self.layouts]
-
-    @contextmanager
-    def pair(self) -> Iterator[tuple[Database, Database]]:
-        """Connections for one thread, the destination's set up for loading."""
-        with connected(self, self.connect, loading=True) as databases:
-            yield databases
 
     def run(self) -> None:
         """Do it all; raise what went wrong."""
@@ -107,15 +98,6 @@ class Transfer:
             persist(self, lambda: set_sequences(self.layouts, source, dest), source, dest)
         if problems:
             raise Orphans(" ".join(problems))
-
-    def check(self) -> None:
-        """Raise what makes the transfer stop, if anything does."""
-        self.crew.check()
-        self.ledger.check()
-
-    def again(self, error: EngineError, attempt: int) -> bool:
-        """Wait, and say whether to do it once more."""
-        return self.ledger.again(error, attempt)
 
     def in_the_way(self, dest: Database, begun: Begun | None) -> list[ForeignKey]:
         """The foreign keys that go before the load, or have gone."""
@@ -170,53 +152,30 @@ class Transfer:
             dest.drop_indexes(table, its_own)
 
     def load(self, builds: Sequence[list[Index]]) -> None:
-        """Load all chunks, and build the indexes of each table as soon as it is loaded."""
+        """Load all chunks, and build the indexes of each table as soon as it is loaded.
+
+        By whom: other processes may take part in the load, but these indexes are built here.
+        """
         rows = {layout.dest_name: self.rows[layout.label] for layout in self.layouts}
-        jobs = Jobs(self.ledger.claim, sorted(builds, key=lambda build: -rows[build[0].table]))
+        names = {layout.label: layout.dest_name for layout in self.layouts}
+        jobs = Jobs(
+            self.claim,
+            lambda: {names[label] for label in self.ledger.unfinished()},
+            sorted(builds, key=lambda build: -rows[build[0].table]),
+            all_loaded=partial(self.ledger.phase, "indexes"),
+        )
 
         def work(job: Chunk | list[Index], source: Database, dest: Database) -> None:
             if not isinstance(job, Chunk):
                 self.build(job, source, dest)
                 return
             try:
-                if self.copy(job, source, dest):
-                    jobs.loaded(job.layout.dest_name)
+                self.copy(job, source, dest)
             finally:
                 jobs.done()
 
         self.ledger.phase("load")
         self.crew.share(jobs.claim, work)  # type: ignore[misc]  # mypy infers no union from both
-        self.ledger.phase("indexes")
-        self.crew.share(one_of(jobs.rest()), self.build)
-
-    def copy(self, chunk: Chunk, source: Database, dest: Database) -> bool:
-        """Copy one chunk and say how it went; whether its table is complete."""
-
-        def progress(rows: int) -> None:
-            self.crew.check()
-            self.ledger.progress(chunk, rows)
-
-        def attempt() -> tuple[int, Rejects]:
-            nonlocal chunk
-            part, chunk = chunk, replace(chunk, again=True)
-            rejects = Rejects(self.allowance)
-            try:
-                return copy_chunk(source, dest, part, progress, rejects, confirm), rejects
-            except BaseException:
-                self.allowance.give_back(len(rejects.found))
-                raise
-
-        def confirm() -> None:
-            self.ledger.confirm(chunk)
-
-        try:
-            rows, rejects = persist(self, attempt, source, dest)
-        except BaseException as error:
-            if isinstance(error, RowRefused):
-                self.refused.append(chunk.layout)
-            self.ledger.failed(chunk, error)
-            raise
-        return self.ledger.finished(chunk, rows, rejects.found)
 
     def build(self, indexes: list[Index], source: Database, dest: Database) -> None:
         """Build indexes of one table."""
@@ -244,6 +203,8 @@ class Transfer:
         """Bring the destination into a state that can be looked at; the journal keeps the rest."""
         pair = connected(self.ledger, self.connect, loading=True)
         with suppress(EngineError), pair as (_, dest):
+            for chunk in self.ledger.abandoned():  # what is not committed of them is in the way
+                dest.evict(chunk.name)
             self.make_whole(dest, keys, indexes)
 
     def make_whole(

@@ -1,4 +1,4 @@
-"""A run or an audit in a command's own process: progress on a terminal, and Ctrl-C to cancel."""
+"""A run or an audit in a command's own process: progress on a terminal, and what signals do."""
 
 from __future__ import annotations
 
@@ -22,12 +22,19 @@ CLEAR_LINE = "\r\033[K"
 def execute(run: Run, operator: str, terminal: TextIO | None) -> None:
     """Do a queued run and wait for its end; `terminal` is where its progress is shown, if anywhere.
 
-    It works in a thread of its own, so that this one is free to show progress and to answer Ctrl-C
-    or SIGTERM by asking it to stop.
+    It works in a thread of its own, so that this one is free to show progress and to answer
+    signals.  Ctrl-C cancels it; SIGTERM leaves it to who goes on with it, as a worker does.
     """
+
+    def stop(number: int) -> None:
+        if number == SIGTERM:
+            services.leave()
+        else:
+            services.cancel(run, operator)
+
     watch(
         lambda: services.execute(run.pk),
-        lambda: services.cancel(run, operator),
+        stop,
         lambda: line(run),
         run,
         terminal,
@@ -38,7 +45,7 @@ def execute_audit(audit: Audit, terminal: TextIO | None) -> None:
     """Do a queued audit in the same way."""
     watch(
         lambda: services.execute_audit(audit.pk),
-        lambda: services.cancel_audit(audit),
+        lambda number: services.cancel_audit(audit),
         lambda: audit_line(audit),
         audit,
         terminal,
@@ -47,21 +54,20 @@ def execute_audit(audit: Audit, terminal: TextIO | None) -> None:
 
 def watch(
     work: Callable[[], object],
-    stop: Callable[[], object],
+    stop: Callable[[int], object],
     text: Callable[[], str],
     job: Run | Audit,
     terminal: TextIO | None,
 ) -> None:
-    """Do the work in a thread; meanwhile show `text()`, and `stop()` when that is asked for."""
+    """Do the work in a thread; meanwhile show `text()`, and `stop(signal)` when that is sent."""
     ended = Event()
     thread = Thread(target=_work, args=(work, ended), name="work")
     with asked_to_stop() as asked:
         thread.start()
         while not ended.wait(REFRESH):
-            if asked.is_set():
-                asked.clear()
+            while asked:
                 with suppress(services.Refused):  # it has just ended
-                    stop()
+                    stop(asked.pop())
             if terminal:
                 job.refresh_from_db()
                 terminal.write(f"{CLEAR_LINE}{text()}")
@@ -106,16 +112,16 @@ def told(what: str, progress: services.RunProgress) -> str:
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; a second one has its ordinary effect.
+def asked_to_stop() -> Iterator[list[int]]:
+    """Where the first Ctrl-C and SIGTERM are put; a second one has its ordinary effect.
 
     Not an exception: one that is raised while a thread is waited for may leave it in a muddle.
     """
-    asked = Event()
+    asked: list[int] = []
     before: dict[int, Any] = {}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        asked.set()
+        asked.append(number)
         signal.signal(number, before[number])
 
     if current_thread() is main_thread():  # no other thread may set handlers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,9 +56,14 @@ class Aftermath:
     begun: list[TableCopy]  # a part of the rows is there
     wiped: list[TableCopy]
     untouched: list[TableCopy]
+    strange: list[TableCopy]  # somebody else has written there since
 
     @classmethod
-    def of(cls, tables: Sequence[TableCopy]) -> Aftermath:
+    def of(cls, run: Run) -> Aftermath:
+        tables = list(run.tables.all())
+        after = [t for t in tables if t.dest_rows_after not in (None, t.copied_rows)]
+        strange = after if run.changed_since else []
+        tables = [table for table in tables if table not in strange]
         done = [table for table in tables if table.status == TableCopy.Status.DONE]
         rest = [table for table in tables if table.status != TableCopy.Status.DONE]
         return cls(
@@ -67,6 +72,7 @@ class Aftermath:
             begun=[table for table in rest if table.wiped and table.copied_rows],
             wiped=[table for table in rest if table.wiped and not table.copied_rows],
             untouched=[table for table in rest if not table.wiped],
+            strange=strange,
         )
 
 
@@ -352,7 +358,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "progress": progress,
         "declared": transforms.declared(run.transforms),
         "left_out": _left_out(run, progress),
-        "aftermath": None if moving else Aftermath.of(list(run.tables.all())),
+        "aftermath": None if moving else Aftermath.of(run),
         "failed_tables": run.tables.exclude(error=""),
         "missing_constraints": run.dropped_constraints.filter(restored_at=None),
         "missing_indexes": run.dropped_indexes.filter(restored_at=None),
@@ -362,7 +368,9 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "rejection": rejection,
         "rejected": _rejected(run, rejection),
         "nobody_came": (timezone.now() - run.created_at).total_seconds() > PATIENCE,
-        "resumable": run.status in Run.RESUMABLE and run.tables.filter(wiped=True).exists(),
+        "resumable": run.status in Run.RESUMABLE
+        and not run.changed_since
+        and run.tables.filter(wiped=True).exists(),
         "may_copy": may(request, "copy_run"),
     }
 

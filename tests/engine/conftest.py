@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -186,9 +186,15 @@ class Witness:
     def progress(self, chunk: Chunk, rows: int) -> None:
         self.told.append(("progress", rows))
 
-    def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> bool:
+    def unfinished(self) -> Collection[str]:
+        return self.queue.unfinished()
+
+    def abandoned(self) -> Sequence[Chunk]:
+        return []
+
+    def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
         self.told.append(("finished", (chunk.layout.label, rows)))
-        return self.queue.done(chunk)
+        self.queue.done(chunk)
 
     def failed(self, chunk: Chunk, error: BaseException) -> None:
         self.queue.done(chunk)

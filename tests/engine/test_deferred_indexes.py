@@ -124,7 +124,7 @@ def test_a_failure_leaves_no_table_without_its_indexes(vendor: str, open_pair: O
     before = schema(dest)
 
     class Interrupted(Witness):
-        def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> bool:
+        def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
             super().finished(chunk, rows, rejected)
             raise Cancelled("stop")
 

@@ -49,6 +49,18 @@ def reserved_soon(database: Database) -> bool:
 
 
 @servers
+def test_whether_another_session_holds_a_name_is_told(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    with open_database(url) as first, open_database(url) as second:
+        assert not second.is_held("one")
+        assert first.reserve("run", "one")
+        assert second.is_held("one")
+        assert not second.is_held("other")
+
+
+@servers
 def test_names_are_those_of_one_database(
     vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
 ) -> None:

@@ -173,6 +173,20 @@ def test_a_run_is_not_resumed_where_somebody_else_has_written(slow: Shop) -> Non
     assert slow.dump("dest") == before
 
 
+def test_the_page_of_such_a_run_says_what_is_there_and_offers_what_works(
+    slow: Shop, admin_client: Client
+) -> None:
+    run = failing(slow)
+    slow.execute("dest", "INSERT INTO auth_group (name) VALUES ('of somebody else')")
+    ended(run)
+    page = " ".join(admin_client.get(run.get_absolute_url()).content.decode().split())
+    assert "auth.Group: 1 row, 0 of them copied by this run" in page
+    assert "Resume run" not in page
+    assert "select tables" in page
+    with pytest.raises(services.Refused, match="can't be gone on with"):
+        services.resume(run, "alice")
+
+
 def test_a_run_is_not_resumed_in_another_database_of_the_same_name(slow: Shop) -> None:
     run = failing(slow)
     copy(slow.dest, other := Path(f"{slow.dest}.other"))

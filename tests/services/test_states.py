@@ -26,7 +26,7 @@ ALLOWED = {
     "paused": {"queued", "cancelling"},
     "cancelling": {"cancelled", *ENDINGS},
     "succeeded": set(),
-    "incomplete": set(),
+    "incomplete": {"succeeded"},  # its steps, at a later try
     "failed": {"queued"},
     "cancelled": {"queued"},
     "interrupted": {"queued"},

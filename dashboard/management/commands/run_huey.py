@@ -16,5 +16,9 @@ class Command(run_huey.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Without huey's own discovery: the host's `tasks` modules are not ours to run."""
         import_module("migrations_ui.tasks")
-        with workers.present(), notifications.courier(), patrol.on_patrol():
+        with (
+            workers.present() as pulse,
+            notifications.courier(),
+            patrol.on_patrol(pulse),
+        ):
             super().handle(*args, **(options | {"disable_autoload": True}))

@@ -91,6 +91,8 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     has_negative_zero: ClassVar[bool] = True
     # Several transactions may write at once.
     writes_at_once: ClassVar[bool] = True
+    # It is a file: other machines can't reach it.
+    is_a_file: ClassVar[bool] = False
     # A column of numbers takes texts as well, and keeps them.
     keeps_texts: ClassVar[bool] = False
     # Names of tables and columns that differ only in case are the same.

@@ -45,6 +45,10 @@ class SessionOperations(ABC):
         """
 
     @abstractmethod
+    def is_held(self, name: str) -> bool:
+        """Whether another session holds the name just now."""
+
+    @abstractmethod
     def evict(self, name: str) -> bool:
         """End the session that holds the name, so that what it has not committed is undone.
 

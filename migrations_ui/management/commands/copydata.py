@@ -99,7 +99,7 @@ class Command(CutoverCommand):
         with wrong_usage():
             plan = make_plan()
         self.check_wipe(options["wipe"], plan)
-        if run := services.left_behind(plan):
+        if run := services.left_behind(plan, partial(self.stderr.write, style_func=str)):
             self.stderr.write(f"{run} was left behind; this goes on with it.", style_func=str)
             return run
         if not plan.blockers_beyond(options["reject_limit"]):
@@ -212,6 +212,11 @@ class Command(CutoverCommand):
                 self.stdout.write(f"{row.label}: {rows:,} rows{done}, {table['verdict']}")
             compared = " read" if newer else " compared" if catch_up else ""
             self.stdout.write(f"{run} {run.status}: {progress.rows:,} rows{compared}")
+        if run.status == Run.Status.QUEUED:
+            raise CommandError(
+                f"{run} was stopped before its end. Start the same command again, or leave it to a "
+                "worker: it goes on from where it stands."
+            )
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or f"{run} ended as {run.status}.")
 

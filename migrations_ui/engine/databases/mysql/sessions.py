@@ -53,15 +53,23 @@ class Sessions(base.Database, ABC):
     def _get_lock(self, name: str, seconds: int) -> bool:
         return self.query("SELECT GET_LOCK(%s, %s)", [self._lock(name), seconds]) == [(1,)]
 
+    def is_held(self, name: str) -> bool:
+        return self._other_holder(name) is not None
+
     def evict(self, name: str) -> bool:
+        holder = self._other_holder(name)
+        if holder is None:
+            return False
+        with suppress(ServerError):  # it has ended meanwhile
+            self.execute(f"KILL {holder}")
+        return True
+
+    def _other_holder(self, name: str) -> int | None:
+        """The number of the connection that holds the name, unless that is this one."""
         ((holder, mine),) = self.query(
             "SELECT IS_USED_LOCK(%s), CONNECTION_ID()", [self._lock(name)]
         )
-        if holder is None or holder == mine:
-            return False
-        with suppress(ServerError):  # it has ended meanwhile
-            self.execute(f"KILL {int(holder)}")
-        return True
+        return None if holder is None or holder == mine else int(holder)
 
     def _lock(self, name: str) -> str:
         """A name of at most 64 characters; the server's locks are not those of one database."""

@@ -43,6 +43,9 @@ class Sessions(base.Database, ABC):
             self.acquire(holder)
         return bool(reserved)
 
+    def is_held(self, name: str) -> bool:
+        return bool(self.query(f"SELECT pid {HOLDERS}", [f"cutover {name}"]))
+
     def evict(self, name: str) -> bool:
         ended = self.query(f"SELECT pg_terminate_backend(pid) {HOLDERS}", [f"cutover {name}"])
         return any(done for (done,) in ended)

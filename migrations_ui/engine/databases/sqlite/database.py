@@ -44,6 +44,7 @@ class Database(Indexing, Positions, Sessions):
     keeps_texts = True
     has_negative_zero = False
     writes_at_once = False
+    is_a_file = True
     driver_error = sqlite3.Error
     begin = "BEGIN IMMEDIATE"
 
