@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 from pytest_django import Settings
 
-from migrations_ui import audit_recorder, recorder
+from migrations_ui import audit_recorder, participant
 from migrations_ui.engine import persisting
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.mysql.database import Database as MySQL
@@ -132,7 +132,7 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
     for vendor in (PostgreSQL, MySQL):
         monkeypatch.setattr(vendor, "rebuilds_indexes_from", ROWS)
     monkeypatch.setattr(persisting, "LOOK_AGAIN", 0.01)
-    for module in (persisting, recorder, audit_recorder):
+    for module in (participant, audit_recorder, persisting):
         monkeypatch.setattr(module, "PAUSES", (0.01,) * 1000)
     return found
 
