@@ -96,7 +96,7 @@ def test_a_worker_that_was_killed_is_silent_and_its_successor_is_not_taken_for_i
     wait_until(lambda: bool(rows(deployment)))
     killed.stop(signal.SIGKILL)
     deployment.execute(
-        "UPDATE migrations_ui_worker SET heartbeat_at = datetime('now', '-16 seconds')"
+        "UPDATE migrations_ui_worker SET heartbeat_at = datetime('now', '-31 seconds')"
     )
     nobody, [[alive, *_]] = deployment.shell(LOOK)
     assert f"{os.uname().nodename}, process {killed.process.pid}) is silent for" in nobody
