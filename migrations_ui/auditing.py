@@ -196,9 +196,9 @@ class Auditing:
         self.labels = list(report.tables.values_list("label", flat=True))
 
     def run(self) -> None:
-        positions.note(self.report, "start", self.recorder, known=self.known)
         runs = last_runs(self.report, self.labels)
         with self.connected() as (source, dest):
+            positions.note(self.report, "start", self.recorder, known=self.known)
             found, findings = persist(
                 self.recorder, lambda: self.layouts(runs, source, dest), source, dest
             )

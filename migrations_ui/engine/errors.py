@@ -15,21 +15,17 @@ class EngineError(Exception):
     `transient` where the same thing, done again over a new connection, may well succeed.
     """
 
-    transient = False
+    def __init__(self, message: str = "", *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class Unreachable(EngineError):
     """A database that can't be opened."""
 
-    transient = True
-
 
 class ServerError(EngineError):
     """A server refused a statement."""
-
-    def __init__(self, message: str, *, transient: bool = False) -> None:
-        super().__init__(message)
-        self.transient = transient
 
 
 class Cancelled(EngineError):

@@ -16,6 +16,7 @@ import pytest
 from pytest_django import Settings
 
 from migrations_ui import services
+from migrations_ui.engine import persisting
 from migrations_ui.engine.databases import access
 from migrations_ui.models import Run
 from tests.conftest import manage
@@ -81,6 +82,12 @@ def ended(run: Run) -> Run:
     services.execute(run.pk)
     run.refresh_from_db()
     return run
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many further tries as ever, but at once."""
+    monkeypatch.setattr(persisting, "PAUSES", [0.01] * len(persisting.PAUSES))
 
 
 @pytest.fixture(scope="session")

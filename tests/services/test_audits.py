@@ -146,7 +146,7 @@ def test_a_table_that_is_missing_makes_the_audit_differ(copied: Shop) -> None:
 
 @pytest.mark.parametrize("side", ["source", "dest"])
 def test_a_side_that_does_not_answer_fails_the_audit_and_nothing_is_called_checked(
-    copied: Shop, settings: Settings, side: str
+    copied: Shop, settings: Settings, impatient: None, side: str
 ) -> None:
     url = f"postgres://cutover:geheim@127.0.0.1:{free_port()}/shop"
     settings.ENDPOINTS = settings.ENDPOINTS | {side: endpoint(url)}

@@ -77,7 +77,8 @@ class Database(Loading, Indexing, Positions, Sessions):
             cursor.execute("SELECT @@lower_case_table_names")
             self.folds_names = bool(cursor.fetchone()[0])
         except MySQLdb.Error as error:
-            raise Unreachable(unreachable(self.config, error)) from error
+            passing = self.is_transient(error)
+            raise Unreachable(unreachable(self.config, error), transient=passing) from error
         return connection
 
     def _connect(self, **extra: Any) -> Any:
@@ -102,7 +103,8 @@ class Database(Loading, Indexing, Positions, Sessions):
             )
             self._prepare_session(connection, config["OPTIONS"].get("init_command", ""))
         except (MySQLdb.Error, TypeError) as error:  # TypeError: an option it doesn't know
-            raise Unreachable(unreachable(self.config, error)) from error
+            passing = self.is_transient(error)
+            raise Unreachable(unreachable(self.config, error), transient=passing) from error
         return connection
 
     def _prepare_session(self, connection: Any, init_command: str) -> None:

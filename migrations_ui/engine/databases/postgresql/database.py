@@ -31,7 +31,7 @@ from migrations_ui.engine.databases.postgresql.rows import (
     refusal,
     transformed,
 )
-from migrations_ui.engine.databases.postgresql.sessions import Sessions
+from migrations_ui.engine.databases.postgresql.sessions import Sessions, turns_us_away
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
 
@@ -95,7 +95,8 @@ class Database(Indexing, Positions, Sessions):
             )
             self._prepare_session(connection)
         except psycopg2.Error as error:
-            raise Unreachable(unreachable(self.config, error)) from error
+            passing = self.is_transient(error) and not turns_us_away(error)
+            raise Unreachable(unreachable(self.config, error), transient=passing) from error
         return connection
 
     def _prepare_session(self, connection: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC
 from typing import Any
 
@@ -26,6 +27,17 @@ BUSY = (
 # resources, the server's operator, its disks; a lock that was not to be had; idle for too long.
 TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
 TRANSIENT = {"55P03", "25P03"}
+# What no further try mends.  The driver keeps no SQLSTATE of a connection that was refused; where
+# the server speaks another language than English, it is tried again in vain.
+TURNED_AWAY = re.compile(
+    r"authentication failed|no password supplied|pg_hba\.conf|does not exist|permission denied"
+    r"|not permitted to log in|invalid \S+ value"
+)
+
+
+def turns_us_away(error: psycopg2.Error) -> bool:
+    """Whether a connection was refused for good: who asks, or what for, is wrong."""
+    return bool(TURNED_AWAY.search(str(error)))
 
 
 class Sessions(base.Database, ABC):

@@ -66,7 +66,8 @@ class Database(Indexing, Positions, Sessions):
             raise Unreachable(
                 f"The SQLite file {self.config['NAME']} can't be opened: {error}. Check that it "
                 "exists, that this user may read it (and write it, for a destination), and that it "
-                "is a SQLite database; `manage.py migrate --database dest` makes a new destination."
+                "is a SQLite database; `manage.py migrate --database dest` makes a new one.",
+                transient=self.is_transient(error),
             ) from error
         return connection
 
