@@ -1,7 +1,7 @@
 """Taking part in the load of a run that another process leads, on this machine or another.
 
 1. The patrol of a worker that has nothing else to do finds a run that is being loaded, of which a
-   chunk waits that nobody has begun with.
+   chunk waits that nobody has begun with, and whose worker runs the same code.
 2. It looks at both databases itself: they must be those that were confirmed, with the same columns.
 3. It claims chunks and copies them as the run's own worker does, with as many threads.  It does
    nothing else: it wipes nothing, builds no index, and ends no run.
@@ -91,7 +91,9 @@ def loading() -> QuerySet[Run]:
 def in_need() -> Run | None:
     """A run in whose load this process can take part."""
     alive = loading().filter(slowed="", heartbeat_at__gte=ControlClock() - claims.lease())
-    for run in alive.exclude(pk__in=execution.leading).order_by("pk"):
+    # Two releases may convert a value, or keep a chunk, in different ways.
+    alike = alive.filter(workers.of_this_code())
+    for run in alike.exclude(pk__in=execution.leading).order_by("pk"):
         if (
             (run.pk, run.holder) not in _useless
             and not is_alone(run)

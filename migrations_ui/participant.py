@@ -6,13 +6,12 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from migrations_ui import claims
+from migrations_ui import claims, workers
 from migrations_ui.claims import LeaseLost
 from migrations_ui.engine import chunks as parts
 from migrations_ui.engine.errors import EngineError
@@ -45,7 +44,7 @@ class Participant(ABC):
         self.run_id = run.pk
         self.leaving = leaving or threading.Event()
         self.on_stop = on_stop
-        self.holder = uuid4().hex
+        self.holder = workers.new_holder()
         self.layouts: dict[str, Layout] = {}  # what is copied, by label
         self._rows: dict[int, int] = {}  # by chunk: rows not written yet
         self._keys: dict[tuple[str, int], int] = {}  # the chunks that are held here

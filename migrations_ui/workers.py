@@ -22,7 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import DatabaseError, connection
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import DurationField, ExpressionWrapper, F, Q
 from huey.contrib.djhuey import HUEY
 
 from migrations_ui.engine.databases.access import BUSY_TIMEOUT
@@ -56,11 +56,23 @@ def _version() -> str:
 
 # Of the code as this process has loaded it, so it is taken now and not when somebody asks.
 VERSION = _version()
+# The digest alone: one machine may have the release installed, and another only its code.
+CODE = VERSION.rpartition("+")[2]
 
 
 def here() -> str:
     """This process, as pages and timelines name it."""
     return str(Worker(host=socket.gethostname(), pid=os.getpid()))
+
+
+def new_holder() -> str:
+    """A name under which this process holds runs and chunks; it ends with the code's digest."""
+    return f"{uuid4().hex}+{CODE}"
+
+
+def of_this_code() -> Q:
+    """What is true of whatever is held by a process that runs the same code as this one."""
+    return Q(holder__endswith=f"+{CODE}")
 
 
 # -- What a worker says of itself -----------------------------------------------------------------

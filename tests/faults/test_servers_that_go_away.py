@@ -177,9 +177,10 @@ CANCEL = """
 import json
 import time
 from contextlib import suppress
+from django.db.models import Q
 from migrations_ui import services
 from migrations_ui.models import Run
-while Run.objects.get(pk={run}).phase not in ({phase!r}, "verify"):
+while not Run.objects.filter(Q(phase="verify") | Q({phase}), pk={run}):
     time.sleep(0.01)
 answer = "succeeded"
 with suppress(services.Refused):  # it was quicker all the same
@@ -188,7 +189,7 @@ with suppress(services.Refused):  # it was quicker all the same
 """
 
 
-@pytest.mark.parametrize("phase", ["wipe", "load", "constraints", "sequences", "verify"])
+@pytest.mark.parametrize("phase", IN_THE_WAY)
 def test_a_run_is_cancelled_in_any_phase_and_resumed_by_a_click(
     scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole, phase: str
 ) -> None:
@@ -204,7 +205,11 @@ def test_a_run_is_cancelled_in_any_phase_and_resumed_by_a_click(
             stack.enter_context(holding(postgres, statement))
         if phase == "load":
             scene.wait_for_chunk(run)
-        expected = scene.shell(CANCEL.format(run=run, phase=phase))
+        # Indexes are built as soon as their table is loaded, the others being loaded still.
+        there = 'doing__regex="index.*_log$"' if phase == "indexes" else f"phase={phase!r}"
+        expected = scene.shell(CANCEL.format(run=run, phase=there))
+        if phase == "indexes":  # the lock has kept it from being built
+            assert postgres.execute(STRUCTURE) != structure
     assert scene.wait_for_end(run) == expected, scene.told(run)
     postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
     if expected == "cancelled":

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from tests.conftest import MakeDatabase, manage
 from tests.faults.conftest import LEASE, LOG, Scene, StartWorker
-from tests.servers import Servers, mysql_connection
+from tests.faults.mortal import execute
+from tests.servers import Servers
 from tests.services.conftest import Postgres, migrate
 from tests.services.deployment import Worker, wait_until
 
@@ -53,33 +53,33 @@ DONE = (
     " JOIN migrations_ui_tablecopy t ON t.id = table_id"
     " WHERE run_id = {} AND c.status = 'done' AND label = 'admin.LogEntry' GROUP BY c.holder"
 )
+# The chunks that others than the run's leader are at.
+HELPED = (
+    "SELECT c.id FROM migrations_ui_chunk c JOIN migrations_ui_run r ON r.holder <> c.holder"
+    " WHERE c.status = 'copying'"
+)
+# The vendor of the control database, by that of the destination.
+CONTROL = {"postgresql": "mysql", "mysql": "postgresql"}
 
 
 @dataclass(frozen=True)
 class Machines(Scene):
-    """A dashboard on several machines, whose control database is PostgreSQL."""
+    """A dashboard on several machines, with a destination of this vendor."""
 
     vendor: str = ""
     numbers: Iterator[int] = field(default_factory=count)
 
     def rows(self, query: str) -> list[Any]:
-        return Postgres(self.env["CONTROL_DATABASE_URL"]).execute(query)
+        return execute(self.env["CONTROL_DATABASE_URL"], query)
 
     def another(self) -> Machines:
         """Another machine: what its processes keep in files is their own."""
         (var := self.var.parent / f"machine-{next(self.numbers)}").mkdir()
         return replace(self, var=var)
 
-    def dest(self, *statements: str) -> list[Any]:
-        """The rows of the last statement in the destination."""
-        url = self.env["DEST_DATABASE_URL"]
-        connect = mysql_connection if self.vendor == "mysql" else psycopg2.connect
-        with closing(connect(url)) as connection, closing(connection.cursor()) as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            found = list(cursor.fetchall()) if cursor.description else []
-            connection.commit()
-            return found
+    def dest(self, sql: str) -> list[Any]:
+        """Do it in the destination."""
+        return execute(self.env["DEST_DATABASE_URL"], sql)
 
     def holders(self, run: int) -> dict[str, int]:
         """How many chunks of the log each worker has copied."""
@@ -105,7 +105,7 @@ class Machines(Scene):
         assert self.rows(missing.format("index")) + self.rows(missing.format("constraint")) == []
 
 
-@pytest.fixture(params=["postgresql", "mysql"])
+@pytest.fixture(params=CONTROL)
 def machines(
     request: pytest.FixtureRequest,
     postgres_tables: str,
@@ -131,7 +131,7 @@ def machines(
         "DJANGO_SETTINGS_MODULE": "tests.faults.small_chunks.settings",
         "SOURCE_DATABASE_URL": source,
         "DEST_DATABASE_URL": dest,
-        "CONTROL_DATABASE_URL": make_database("postgresql"),
+        "CONTROL_DATABASE_URL": make_database(CONTROL[vendor]),
         "HUEY_URL": redis_url,
         "CUTOVER_LEASE": str(LEASE),
     }
@@ -155,6 +155,29 @@ def test_two_workers_load_one_run(machines: Machines, worker: StartWorker) -> No
     told = machines.told(run)
     assert len([what for what in told if what.endswith(" takes part.")]) == 1
     assert len([what for what in told if "takes part no more" in what]) == 1
+
+
+def test_one_that_takes_part_and_comes_back_late_can_not_write(
+    machines: Machines, worker: StartWorker
+) -> None:
+    worker(machines.another())
+    run = machines.start(*LOG)
+    machines.wait_for_chunks(run, 1)  # it leads, since nobody else is there
+    late = worker(machines.another())
+    machines.wait_for(HELPED)
+    time.sleep(0.1)  # it writes by now
+    late.process.send_signal(signal.SIGSTOP)
+    held = ", ".join(str(chunk) for (chunk,) in machines.rows(HELPED))
+    began = time.monotonic()
+    wait_until(lambda: not machines.rows(HELPED))
+    assert time.monotonic() - began > LEASE - 1
+    late.process.send_signal(signal.SIGCONT)
+    machines.dest(QUICK[machines.vendor])
+    machines.whole(run)
+    assert late.process.poll() is None
+    # Each that it was at was begun with twice: by it, and by the one that leads.
+    tried = f"SELECT DISTINCT attempts FROM migrations_ui_chunk WHERE id IN ({held})"
+    assert machines.rows(tried) == [(2,)]
 
 
 @pytest.mark.parametrize("machines", ["postgresql"], indirect=True)

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from migrations_ui import assisting, claims
+from migrations_ui import assisting, claims, workers
 from migrations_ui.claims import LeaseLost
 from migrations_ui.engine.errors import Suspended
 from migrations_ui.models import Chunk, Run, TableCopy
+from migrations_ui.recorder import Recorder
 from tests.services.conftest import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +23,7 @@ def run() -> Run:
     run = Run.objects.create(
         operator="alice",
         source={},
-        dest={},
+        dest={"identity": "there"},
         status=Run.Status.RUNNING,
         phase=Run.Phase.LOAD,
         holder="leader",
@@ -121,9 +122,20 @@ def test_who_takes_part_stops_when_the_run_goes_on_without_it(
 
 
 def test_with_a_run_from_or_into_a_file_nobody_helps(run: Run, shop: Shop) -> None:
+    Run.objects.update(holder=workers.new_holder())
     assert claims.untried(run.pk).count() == 3
     assert assisting.is_alone(run)
     assert assisting.in_need() is None
+
+
+def test_nobody_helps_a_worker_of_other_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assisting, "is_alone", lambda run: False)
+    Run.objects.update(holder=Recorder(run).holder)
+    assert assisting.in_need() == run
+    monkeypatch.setattr(workers, "CODE", "01234567")
+    assert assisting.in_need() is None
+    Run.objects.update(holder=Recorder(run).holder)
+    assert assisting.in_need() == run
 
 
 def test_an_end_leaves_nobody_at_a_chunk_and_no_row_that_was_not_committed(run: Run) -> None:
