@@ -17,8 +17,11 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.contrib.auth import signals as accounts
 from django.core.checks.registry import registry
+from django.db.backends.signals import connection_created
 from django.db.models import signals
 from django.dispatch import Signal
+
+from dashboard.waits import limit_waits
 
 OURS = {"csp", "dashboard", "django", "django_htmx", "huey", "migrations_ui", "whitenoise"}
 
@@ -56,6 +59,7 @@ class DashboardConfig(AppConfig):
         }
         mute_host(MUTED)
         self.record_sign_ins()
+        connection_created.connect(limit_waits)
 
     def record_sign_ins(self) -> None:
         from dashboard import operators
