@@ -48,7 +48,7 @@ class Can:
             any_uuid="mysql" not in vendors,
             wide="sqlite" not in vendors,
             infinity="mysql" not in vendors,
-            negative_zero="sqlite" not in vendors,
+            negative_zero=set(vendors) == {"postgresql"},
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from shutil import copy
 
@@ -118,7 +117,7 @@ def test_while_developing_too_a_run_is_left_to_the_worker(
     deployment.wait_for_status(run, "succeeded")
 
 
-def test_a_cancel_is_acknowledged_within_seconds(
+def test_a_cancel_is_acknowledged_and_takes_effect_within_a_chunk(
     deployment: Deployment, worker: StartWorker, shop: Shop
 ) -> None:
     much_to_copy(shop)
@@ -131,13 +130,9 @@ def test_a_cancel_is_acknowledged_within_seconds(
     deployment.wait_for_status(run, "cancelled")
 
     events = deployment.rows(
-        f"SELECT what, who, at FROM migrations_ui_event WHERE run_id = {run} ORDER BY id DESC"
+        f"SELECT what, who FROM migrations_ui_event WHERE run_id = {run} ORDER BY id DESC"
     )
-    (stopped, by_whom, then), (asked, who, when) = events[:2]
-    assert (asked, who) == ("Asked to stop.", "alice")
-    assert (stopped, by_whom) == ("The worker has stopped.", "worker")
-    took = datetime.fromisoformat(then) - datetime.fromisoformat(when)
-    assert took.total_seconds() < 3
+    assert events[:2] == [("The worker has stopped.", "worker"), ("Asked to stop.", "alice")]
     assert shop.rows("dest", "SELECT count(*) FROM django_admin_log") == [(0,)]
 
 
