@@ -12,6 +12,7 @@ import pytest
 
 from tests.bench import ending
 from tests.bench.contestants import DIRECTIONS, Contestant, Direction
+from tests.bench.figures import FASTER
 from tests.bench.process import Failed, Measured
 from tests.bench.racing import Race
 from tests.bench.report import race_table
@@ -84,3 +85,17 @@ def test_a_share_is_projected_beyond_what_an_empty_source_takes(
     ours = Contestant("Cutover", lambda *ends: Measured(2.0, 1.0))
     contestants(monkeypatch, ours, Contestant("rival", copy, share=0.1))
     assert race.run("here-there")["rival"].seconds == pytest.approx([32.0] * 3)
+
+
+def test_a_slow_rival_runs_once_but_for_the_one_that_the_bar_is_about(
+    race: Race, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = [Contestant(name, lambda *ends: Measured(91.0, 1.0)) for name in ("Cutover", "a", "b")]
+    contestants(monkeypatch, *slow)
+    monkeypatch.setitem(FASTER, "here-there", ("a", 2.0))
+    found = race.run("here-there")
+    assert {name: len(outcome.seconds) for name, outcome in found.items()} == {
+        "Cutover": 3,
+        "a": 3,
+        "b": 1,
+    }
