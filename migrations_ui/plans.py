@@ -12,6 +12,7 @@ from migrations_ui.engine import catalog, preflight
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.errors import EngineError, ServerError
 from migrations_ui.engine.findings import Finding, Severity, insist, status
+from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.preflight import Report
 from migrations_ui.engine.transforms import parse, transformed, with_labels
 from migrations_ui.models import DataCheck
@@ -64,6 +65,7 @@ class Plan:
     checking: bool  # the values have not been looked at yet
     checked: DataCheck | None = None  # the look at the values that the findings include
     transforms: tuple[str, ...] = ()  # declared: label.column=name
+    layouts: tuple[Layout, ...] = ()  # the tables as both databases have them
 
     @property
     def waiting(self) -> bool:
@@ -175,6 +177,7 @@ def make_plan(
         checking=looking and not blocked,
         checked=data,
         transforms=declared,
+        layouts=tuple(report.layouts),
     )
 
 

@@ -49,21 +49,11 @@ class Chunk:
         return f"{self.layout.dest_name}#{self.position}"
 
 
-def chunks(layouts: Sequence[Layout], source: Database, rows: Mapping[str, int]) -> list[Chunk]:
-    """The tables, cut into chunks of about `CHUNK_BYTES`: one index scan for each large one.
-
-    `rows` is how many rows each has, by label.
-    """
-    sizes = source.sizes([layout.source_name for layout in layouts])
-    return [
-        chunk
-        for layout in layouts
-        for chunk in cut(layout, source, sizes.get(layout.source_name, 0), rows[layout.label])
-    ]
-
-
 def cut(layout: Layout, source: Database, size: int, rows: int) -> list[Chunk]:
-    """One table's chunks; `size` is the catalog's estimate, in bytes."""
+    """One table's chunks of about `CHUNK_BYTES`: one index scan for a large one.
+
+    `size` is the catalog's estimate, in bytes.
+    """
     key = ordered_key(layout)
     if size <= CHUNK_BYTES or not rows or not key:
         return [Chunk(layout, size=size)]

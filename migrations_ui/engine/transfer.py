@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from migrations_ui.engine.chunks import Chunk, chunks
+from migrations_ui.engine.chunks import CHUNK_BYTES, Chunk, cut
 from migrations_ui.engine.crew import Connect, Crew, Job
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
@@ -84,7 +84,7 @@ class Transfer(Loading):
             keys = persist(self, lambda: self.in_the_way(dest, begun), dest)
             indexes = persist(self, lambda: self.deferred(dest, begun), dest)
             if not begun:
-                self.ledger.planned(persist(self, lambda: self.plan(source, indexes), source))
+                self.ledger.planned(self.plan(source, indexes))
             try:
                 persist(self, lambda: self.clear(dest, keys, indexes, begun), source, dest)
                 self.load(dest.index_builds(indexes))
@@ -126,10 +126,24 @@ class Transfer(Loading):
 
     def plan(self, source: Database, indexes: Sequence[Index]) -> list[Chunk]:
         """The chunks; what comes after a table's load counts as part of its size."""
+        names = [layout.source_name for layout in self.layouts]
+        sizes = persist(self, lambda: source.sizes(names), source)
+        found: dict[str, list[Chunk]] = {}
+
+        def work(layout: Layout, source: Database, _: Database) -> None:
+            size, rows = sizes.get(layout.source_name, 0), self.rows[layout.label]
+            found[layout.label] = persist(self, lambda: cut(layout, source, size, rows), source)
+
+        # Each is a scan of the table's key: several at once.
+        large = [each for each in self.layouts if sizes.get(each.source_name, 0) > CHUNK_BYTES]
+        if large:
+            self.crew.share(one_of(large), work)
         after = Counter(index.table for index in indexes)
         return [
-            replace(chunk, size=chunk.size * (1 + after[chunk.layout.dest_name]))
-            for chunk in chunks(self.layouts, source, self.rows)
+            replace(chunk, size=chunk.size * (1 + after[layout.dest_name]))
+            for layout in self.layouts
+            for chunk in found.get(layout.label)
+            or [Chunk(layout, size=sizes.get(layout.source_name, 0))]
         ]
 
     def clear(

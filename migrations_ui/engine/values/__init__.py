@@ -45,7 +45,9 @@ def check(
     can't be checked is a finding, too.
     """
     with connect() as (source, dest):
-        return Check(layouts, source, dest).run(Crew(workers, connect), progress)
+        look = Check(layouts, source, dest)
+        crew = Crew(workers if look.reader.works_outside else 1, connect)
+        return look.run(crew, progress)
 
 
 class Check:

@@ -57,7 +57,8 @@ class Reader(readers.Reader):
         return name if column.charset in UTF8 else f"CONVERT({name} USING utf8mb4)"
 
     def nul(self, column: Column) -> str:
-        return f"LOCATE(x'00', {self.utf8(column)}) > 0"
+        # Among bytes: a search for a character, by the collation, takes up to twice as long.
+        return f"LOCATE(x'00', CAST({self.utf8(column)} AS BINARY)) > 0"
 
     def longer(self, column: Column, characters: int) -> str:
         return f"CHAR_LENGTH({self.name(column)}) > {characters}"
@@ -118,8 +119,12 @@ class Reader(readers.Reader):
 
     def odd_date(self, column: Column) -> str:
         name = self.name(column)
-        zero = f"DAYOFMONTH({name}) = 0 OR MONTH({name}) * YEAR({name}) = 0"
-        return f"({zero} OR {self.no_date(column, '')})"
+        # Nearly all dates are told by three cheap comparisons.
+        odd_day = f"(DAYOFMONTH({name}) = 0 OR {self.no_date(column, '')})"
+        return (
+            f"(DAYOFMONTH({name}) NOT BETWEEN 1 AND 28 AND {odd_day} "
+            f"OR MONTH({name}) = 0 OR {name} < '0001-01-01')"
+        )
 
     def no_datetime(self, column: Column, dest_vendor: str) -> str:
         return "" if column.type == "timestamp" else self.no_date(column, dest_vendor)

@@ -43,6 +43,7 @@ class Reader(readers.Reader):
     """Predicates for SQLite."""
 
     is_dynamic = True
+    works_outside = False
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)

