@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from django.utils import timezone
 
@@ -11,14 +12,14 @@ from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, ServerError
 from migrations_ui.engine.layout import names_on
 from migrations_ui.models import CountRequest, TableCount
-from migrations_ui.sides import chosen_tables, endpoints
+from migrations_ui.sides import Ends, chosen_tables, endpoints
 
 
 def answer(request_id: int) -> None:
     """Make the counts that were asked for; an error is kept for the page to show."""
     request = CountRequest.objects.get(pk=request_id)
     try:
-        count_exactly(chosen_tables(request.labels), reverse=request.reverse)
+        count_exactly(chosen_tables(request.labels), endpoints(reverse=request.reverse))
     except Exception as error:
         request.error = str(error)
         raise
@@ -27,9 +28,8 @@ def answer(request_id: int) -> None:
         request.save()
 
 
-def count_exactly(tables: Sequence[Table], *, reverse: bool) -> None:
+def count_exactly(tables: Sequence[Table], ends: Ends) -> None:
     """Count the tables on both sides and keep the numbers; one side may fail alone."""
-    ends = endpoints(reverse=reverse)
     errors = [
         error
         for connect in (ends.open_source, ends.open_dest)
@@ -40,7 +40,9 @@ def count_exactly(tables: Sequence[Table], *, reverse: bool) -> None:
         raise ServerError(" ".join(map(str, errors)), transient=passing)
 
 
-def _count_side(connect: Callable[[], Database], tables: Sequence[Table]) -> EngineError | None:
+def _count_side(
+    connect: Callable[[], AbstractContextManager[Database]], tables: Sequence[Table]
+) -> EngineError | None:
     try:
         with connect() as database:
             identity = database.server().identity

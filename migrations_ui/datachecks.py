@@ -18,7 +18,7 @@ from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.preflight import Report
 from migrations_ui.models import DataCheck
-from migrations_ui.sides import available_cores, chosen_tables, endpoints
+from migrations_ui.sides import Ends, available_cores, chosen_tables, endpoints
 from migrations_ui.ticker import Ticker
 
 logger = logging.getLogger(__name__)
@@ -101,10 +101,13 @@ def is_outdated(check: DataCheck) -> bool:
     return check.finished_at is None or check.finished_at < timezone.now() - RECENT
 
 
-def execute(check_id: int, look: Look) -> Exception | None:
+def execute(
+    check_id: int, look: Look, ends: Ends | None = None, stop: Callable[[], object] = lambda: None
+) -> Exception | None:
     """Look at the values, table by table; `look` is the preflight of servers and schemas.
 
-    What went wrong is kept with the check, and returned.
+    What went wrong is kept with the check, and returned.  Who may interrupt the statements of
+    `ends` says by what `stop` raises that the look is to end.
     """
     check = DataCheck.objects.get(pk=check_id)
     same = DataCheck.objects.filter(pk=check_id)
@@ -115,7 +118,8 @@ def execute(check_id: int, look: Look) -> Exception | None:
         tables = chosen_tables(check.labels)
         report = look(tables, check.reverse)
         check.schemas = schemas_of(report)
-        check.findings = [asdict(found) for found in _values(check, report)]
+        found = _values(check, report, ends or endpoints(reverse=check.reverse), stop)
+        check.findings = [asdict(each) for each in found]
     except Exception as error:
         wrong: Exception | None = error
         check.status, check.error = DataCheck.Status.FAILED, str(error)
@@ -129,16 +133,21 @@ def execute(check_id: int, look: Look) -> Exception | None:
     return wrong
 
 
-def _values(check: DataCheck, report: Report) -> list[Finding]:
+def _values(
+    check: DataCheck, report: Report, ends: Ends, stop: Callable[[], object]
+) -> list[Finding]:
     """All findings about values; none where a database can't be reached, as is told elsewhere."""
     if not (report.source and report.dest):
         return []
 
     def doing(label: str) -> None:
+        stop()
         check.doing = label  # written with the next heartbeat
 
-    ends = endpoints(reverse=check.reverse)
     names = [layout.source_name for layout in report.layouts]
     with ends.open_source() as source:
         check.position = source.position(names, settled=True).as_json()
-    return values.check(report.layouts, ends.open, doing, workers=available_cores())
+    try:
+        return values.check(report.layouts, ends.open, doing, workers=available_cores())
+    finally:
+        stop()  # else a table whose statement was interrupted would count as one looked at

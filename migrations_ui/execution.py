@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Event
 from typing import Any
@@ -37,7 +37,7 @@ from migrations_ui.health_models import ControlClock
 from migrations_ui.links import Links, Reservation
 from migrations_ui.models import Audit, DataCheck, Run, TableCopy
 from migrations_ui.recorder import DestinationLost, Recorder
-from migrations_ui.sides import Refused, chosen_tables, endpoints
+from migrations_ui.sides import Ends, Refused, chosen_tables, endpoints
 from migrations_ui.states import move
 from migrations_ui.ticker import Ticker, patiently
 
@@ -239,7 +239,7 @@ def ready(run: Run, recorder: Recorder, links: Links) -> list[Layout]:
     """The tables as both databases have them, when everything is as it should be."""
     labels = list(run.tables.values_list("label", flat=True))
     begun = recorder.begun
-    found = resuming.layouts_of(run, labels) if begun else preflight(run, labels)
+    found = resuming.layouts_of(run, labels) if begun else preflight(run, labels, recorder, links)
     positions.note(run, "start", recorder)
     with links.open() as (source, dest):
         found = transformed(found, map(parse, run.transforms), source)
@@ -288,21 +288,23 @@ def untouched(
     return None
 
 
-def look_at_values(check_id: int) -> Exception | None:
-    """Do a queued look at the source's values; what went wrong."""
+def look_at_values(
+    check_id: int, ends: Ends | None = None, stop: Callable[[], object] = lambda: None
+) -> Exception | None:
+    """Do a queued look at the source's values, as `datachecks.execute`; what went wrong."""
     return datachecks.execute(
-        check_id, lambda tables, reverse: plans.check(tables, reverse=reverse)
+        check_id, lambda tables, reverse: plans.check(tables, reverse=reverse), ends, stop
     )
 
 
-def preflight(run: Run, labels: Sequence[str]) -> list[Layout]:
+def preflight(run: Run, labels: Sequence[str], recorder: Recorder, links: Links) -> list[Layout]:
     """Count and check everything again; stop unless it is what the operator confirmed."""
-    counting.count_exactly(chosen_tables(labels), reverse=run.reverse)
+    counting.count_exactly(chosen_tables(labels), links)
     make = partial(plans.make_plan, labels, reverse=run.reverse, transforms=run.transforms)
     plan = plans.insist_on(make, NOTHING_WIPED)
     if plan.checked is None or datachecks.is_outdated(plan.checked):
         check = DataCheck.objects.create(labels=labels, operator=run.operator, reverse=run.reverse)
-        if wrong := look_at_values(check.pk):
+        if wrong := look_at_values(check.pk, links, recorder.check):
             raise wrong
         plan = plans.insist_on(make, NOTHING_WIPED)
     if blockers := plan.blockers_beyond(run.reject_limit):

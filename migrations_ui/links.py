@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Self
@@ -33,29 +33,41 @@ SOON = 0.2
 
 
 class Links:
-    """Opens source and destination for one thread at a time, and can interrupt all of them."""
+    """Opens source and destination, and can interrupt whatever is at work on them."""
 
     def __init__(self, ends: Endpoints) -> None:
         self.ends = ends
         self._open: set[Database] = set()
         self._lock = threading.Lock()
 
+    def open_source(self) -> AbstractContextManager[Database]:
+        """The source, on a connection that can't write."""
+        return self._watched(self.ends.open_source)
+
+    def open_dest(self) -> AbstractContextManager[Database]:
+        """The destination, on a connection that can."""
+        return self._watched(self.ends.open_dest)
+
     @contextmanager
     def open(self) -> Iterator[tuple[Database, Database]]:
         """The source and the destination, for a thread that may use the control tables as well."""
         try:
-            with self.ends.open_source() as source, self.ends.open_dest() as dest:
-                pair = {source, dest}
-                with self._lock:
-                    self._open |= pair
-                try:
-                    yield source, dest
-                finally:
-                    with self._lock:
-                        self._open -= pair
+            with self.open_source() as source, self.open_dest() as dest:
+                yield source, dest
         finally:
             if current_thread() is not main_thread():
                 connection.close()
+
+    @contextmanager
+    def _watched(self, connect: Callable[[], Database]) -> Iterator[Database]:
+        with connect() as database:
+            with self._lock:
+                self._open.add(database)
+            try:
+                yield database
+            finally:
+                with self._lock:
+                    self._open.discard(database)
 
     def interrupt(self) -> None:
         """End the statements that are under way."""

@@ -32,7 +32,14 @@ from migrations_ui.models import (
 )
 from migrations_ui.pace import RunProgress, audit_progress, run_progress
 from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
-from migrations_ui.sides import Refused, Side, available_cores, chosen_tables, host_tables
+from migrations_ui.sides import (
+    Refused,
+    Side,
+    available_cores,
+    chosen_tables,
+    endpoints,
+    host_tables,
+)
 from migrations_ui.starting import (
     Options,
     prepare_catch_up,
@@ -140,7 +147,7 @@ def request_counts(labels: Iterable[str] | None = None, *, reverse: bool = False
 
 def count_now(labels: Iterable[str], *, reverse: bool = False) -> None:
     """Make exact counts in this process."""
-    counting.count_exactly(chosen_tables(labels), reverse=reverse)
+    counting.count_exactly(chosen_tables(labels), endpoints(reverse=reverse))
 
 
 # -- The look at the values ------------------------------------------------------------------------

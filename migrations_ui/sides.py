@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from typing import Protocol
 
 from django.apps import apps
 from django.conf import settings
@@ -14,12 +16,25 @@ from django.conf import settings
 from migrations_ui.engine import catalog
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases import access
-from migrations_ui.engine.databases.base import Server
+from migrations_ui.engine.databases.base import Database, Server
 from migrations_ui.engine.preflight import Endpoints
 
 
 class Refused(Exception):
     """What was asked for is not done: `str()` says why and what to do. Nothing was touched."""
+
+
+class Ends(Protocol):
+    """What opens the source and the destination: `Endpoints`, or a run's `Links`."""
+
+    def open_source(self) -> AbstractContextManager[Database]:
+        """The source, on a connection that can't write."""
+
+    def open_dest(self) -> AbstractContextManager[Database]:
+        """The destination, on a connection that can."""
+
+    def open(self) -> AbstractContextManager[tuple[Database, Database]]:
+        """Both, for one thread."""
 
 
 @dataclass(frozen=True)

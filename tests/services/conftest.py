@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copy
@@ -13,6 +14,7 @@ from typing import Any
 import dj_database_url
 import psycopg2
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from migrations_ui import services
@@ -28,6 +30,8 @@ STALE = 2  # and in the destination
 # Each row of the log takes a slow destination a while; a batch of 4 MiB holds 2,000.
 SLOW_ROWS = 16_000
 SLOW_TEXT = 2_100
+
+PATIENCE = 30  # seconds
 
 Start = Callable[..., Run]
 
@@ -170,6 +174,25 @@ def postgres(
     found.execute("INSERT INTO auth_group (name) VALUES ('dest 0'), ('dest 1')")
     settings.ENDPOINTS = settings.ENDPOINTS | {"dest": endpoint(found.url)}
     return found
+
+
+@contextmanager
+def in_a_worker(run: Run) -> Iterator[threading.Thread]:
+    """Do the run in a thread of its own, and wait for its end."""
+
+    def work() -> None:
+        try:
+            services.execute(run.pk)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def much_to_copy(shop: Shop) -> None:

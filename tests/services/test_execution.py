@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from shutil import copy
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -20,6 +17,7 @@ from migrations_ui.models import DroppedConstraint, Run, TableCopy
 from migrations_ui.recorder import Recorder
 from tests.services.conftest import (
     GROUPS,
+    PATIENCE,
     SLOW_POSTGRES,
     SLOW_ROWS,
     SLOW_SQLITE,
@@ -28,6 +26,7 @@ from tests.services.conftest import (
     Shop,
     confirm,
     ended,
+    in_a_worker,
     much_to_copy,
     start,
 )
@@ -35,26 +34,6 @@ from tests.services.conftest import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LOG = ("auth.Group", "auth.User", "admin.LogEntry", "registry.Policy")
-PATIENCE = 30
-
-
-@contextmanager
-def in_a_worker(run: Run) -> Iterator[threading.Thread]:
-    """Do the run in a thread of its own, and wait for its end."""
-
-    def work() -> None:
-        try:
-            services.execute(run.pk)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
 
 
 def wait_for_rows(run: Run) -> None:

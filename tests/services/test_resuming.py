@@ -20,10 +20,11 @@ from tests.services.conftest import (
     Postgres,
     Shop,
     ended,
+    in_a_worker,
     much_to_copy,
     start,
 )
-from tests.services.test_execution import LOG, in_a_worker, wait_for_rows
+from tests.services.test_execution import LOG, wait_for_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
