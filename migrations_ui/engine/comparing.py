@@ -224,7 +224,8 @@ class Pair:
 
     def told(self, row: RowDifference) -> list[Difference]:
         """A row's difference in full: one for each column that differs."""
-        key = ", ".join(text(value) or "NULL" for value in row.key.split(b"\t"))
+        values = map(value_text, row.key.split(b"\t"))
+        key = ", ".join("NULL" if value is None else value for value in values)
         if row.source is None or row.dest is None:
             return [difference(row.what, key, "", self._whole(row.source), self._whole(row.dest))]
         there, here = row.source.split(b"\t"), row.dest.split(b"\t")
@@ -247,6 +248,7 @@ class Pair:
 def difference(what: What, key: str, column: str, source: bytes, dest: bytes) -> Difference:
     """A difference with as much of the values as is kept: the part around where they part."""
     size = max(len(source), len(dest))
+    text = value_text if column else row_text
     if size <= VALUE_BYTES:
         return Difference(what, key, column, text(source), text(dest), size=size)
     at = 0 if NULL in (source, dest) else max(0, common(source, dest) - BEFORE)
@@ -263,10 +265,15 @@ def common(one: bytes, other: bytes) -> int:
     return low
 
 
-def text(value: bytes) -> str | None:
+def value_text(value: bytes) -> str | None:
     """A canonical value for people: None for NULL, bytes that are no UTF-8 as `\\xff`."""
     found = unescape(value)
     return None if found is None else found.decode(errors="backslashreplace")
+
+
+def row_text(line: bytes) -> str | None:
+    """A whole row, escaped as ever: else a tab in a value would look like one between two."""
+    return None if line == NULL else line.decode(errors="backslashreplace")
 
 
 class Suspects:

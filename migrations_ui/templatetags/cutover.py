@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from migrations_ui.engine.kinds import unescape
 from migrations_ui.models import Audit, Run, Step, TableCopy
 
 register = template.Library()
@@ -18,6 +19,7 @@ register = template.Library()
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
 BLANK = "\N{OPEN BOX}"
+NULL = '<span class="null">NULL</span>'
 # The control characters from U+0000, by names: few fonts have pictures of them.
 # fmt: off
 CONTROLS = [
@@ -70,14 +72,22 @@ def _mark(char: str) -> str:
 @register.filter
 def cells(row: str) -> SafeString:
     """A short row, its cells apart."""
-    return mark_safe(" · ".join(map(visible, row.split("\t"))))  # noqa: S308  # escaped there
+    return mark_safe(" · ".join(map(_cell, row.split("\t"))))  # noqa: S308  # escaped there
+
+
+def _cell(cell: str) -> SafeString:
+    """A canonical value with its column's name."""
+    name, _, canonical = cell.partition("=")
+    value = unescape(canonical.encode())
+    shown = mark_safe(NULL) if value is None else visible(value.decode())  # noqa: S308  # ours
+    return format_html("{}={}", name, shown)
 
 
 @register.filter
 def in_full(value: str, is_row: bool) -> SafeString:
     """A long value line by line, or a row cell by cell."""
-    lines = value.split("\t") if is_row else value.splitlines(keepends=True)
-    return mark_safe("\n".join(map(visible, lines)))  # noqa: S308  # escaped there
+    lines = map(_cell, value.split("\t")) if is_row else map(visible, value.splitlines(True))
+    return mark_safe("\n".join(lines))  # noqa: S308  # escaped there
 
 
 @register.filter

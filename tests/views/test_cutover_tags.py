@@ -88,3 +88,10 @@ def test_a_long_value_is_written_line_by_line_and_a_row_cell_by_cell() -> None:
     assert plain(cutover.in_full("a\nb", False)) == f"a{end}\nb"
     assert cutover.in_full("id=1\tname=b", True) == "id=1\nname=b"
     assert cutover.cells("id=1\tname=b") == "id=1 · name=b"
+
+
+def test_of_a_row_null_and_a_tab_are_told_from_texts_that_look_like_them() -> None:
+    null = '<span class="null">NULL</span>'
+    assert cutover.cells("a=\\N\tb=\\\\N") == rf"a={null} · b=\N"
+    assert plain(cutover.cells("a=1\\tb=2\tb=<")) == 'a=1[U+0009">TAB]b=2 · b=&lt;'
+    assert cutover.in_full("a=\\N\tb=C:\\\\new", True) == f"a={null}\nb=C:\\new"
