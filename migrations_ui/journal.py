@@ -52,8 +52,9 @@ def explained(findings: Iterable[Finding], dest_identity: str) -> list[Finding]:
     left_off = Finding(
         code="indexes-left-off",
         severity=Severity.WARNING,
-        message=f"{len(off):,} indexes are missing in the destination because a run that was "
-        "interrupted has left them off. The next run puts them back before it does anything.",
+        message=f"Of the destination's indexes {len(off):,} {'is' if len(off) == 1 else 'are'} "
+        "missing, because a run that did not get to its end has left off what it rebuilds. "
+        "The next run puts that back before it does anything.",
         remedy="To have them back now, without a run: `manage.py restoreindexes`.",
     )
     rest = [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ParamSpec
 
 from django.db import IntegrityError, transaction
 
@@ -28,29 +28,7 @@ class Options:
 
 
 DEFAULT = Options()
-
-
-def start(
-    labels: Iterable[str],
-    typed_name: str,
-    fingerprint: str,
-    operator: str,
-    *,
-    reverse: bool = False,
-    options: Options = DEFAULT,
-) -> Run:
-    """Queue a run for the worker: all of what was shown and confirmed, or nothing."""
-    workers.require()
-    run = prepare_run(
-        labels,
-        typed_name,
-        fingerprint,
-        operator,
-        reverse=reverse,
-        options=options,
-    )
-    transaction.on_commit(lambda: tasks.execute_run(run.pk))
-    return run
+Given = ParamSpec("Given")
 
 
 def prepare_run(
@@ -62,29 +40,11 @@ def prepare_run(
     reverse: bool = False,
     options: Options = DEFAULT,
 ) -> Run:
-    """Record a confirmed run as queued, after checking the confirmation once more."""
+    """Record a confirmed run, all of it or nothing, after checking the confirmation once more."""
     current = make_plan(labels, reverse=reverse, transforms=options.transforms)
     confirmed(current, typed_name, fingerprint, options.reject_limit)
     with only_one(current):
         return record(current, operator, options)
-
-
-def start_catch_up(
-    labels: Iterable[str],
-    typed_name: str,
-    fingerprint: str,
-    operator: str,
-    *,
-    reverse: bool = False,
-    options: Options = DEFAULT,
-) -> Run:
-    """Queue a catch-up for the worker, as it was shown and confirmed."""
-    workers.require()
-    run = prepare_catch_up(
-        labels, typed_name, fingerprint, operator, reverse=reverse, options=options
-    )
-    transaction.on_commit(lambda: tasks.execute_run(run.pk))
-    return run
 
 
 def prepare_catch_up(
@@ -112,6 +72,22 @@ def prepare_catch_up(
         )
     with only_one(current):
         return record_catch_up(current, operator, options)
+
+
+def queued(prepare: Callable[Given, Run]) -> Callable[Given, Run]:
+    """The same, and a worker does the run; `Refused` where there is none."""
+
+    def start(*arguments: Given.args, **named: Given.kwargs) -> Run:
+        workers.require()
+        run = prepare(*arguments, **named)
+        transaction.on_commit(lambda: tasks.execute_run(run.pk))
+        return run
+
+    return start
+
+
+start = queued(prepare_run)
+start_catch_up = queued(prepare_catch_up)
 
 
 @contextmanager
