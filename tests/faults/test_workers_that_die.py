@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.conftest import ROOT, manage
-from tests.faults.conftest import IN_THE_WAY, LEASE, LOG, Scene, StartWorker, Whole, holding
+from tests.faults.conftest import IN_THE_WAY, LOG, Scene, StartWorker, Whole, holding
 from tests.services.conftest import Postgres
 from tests.services.deployment import wait_until
 from tests.settings import VARIABLES
@@ -52,9 +52,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_its_run_to_the_next(
     stopped = worker(scene)
     run = scene.start(*LOG)
     scene.wait_for_chunk(run)
-    began = time.monotonic()
     assert stopped.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 10
     assert scene.status(run) == "queued"
     postgres.execute("DROP TRIGGER slow ON django_admin_log")
     worker(scene)
@@ -94,11 +92,9 @@ def test_a_command_that_was_killed_and_is_started_again_takes_over(
     first.kill()
     first.wait()
     postgres.execute("DROP TRIGGER slow ON django_admin_log")
-    began = time.monotonic()
     done = manage(scene.var, scene.env, "copydata", *LOG, "--wipe", name)
     assert done.returncode == 0, done.stderr
     assert "Run 1 was left behind; this goes on with it." in done.stderr
-    assert time.monotonic() - began < 60 + LEASE
     assert scene.rows("SELECT count(*) FROM migrations_ui_run") == [(1,)]
     wiped = "The destination's tables of the selection are empty."
     assert scene.told(1).count(wiped) == 1

@@ -54,11 +54,9 @@ def paused(run: Run) -> Run:
     with in_a_worker(run):
         wait_for_chunks(run)
         services.pause(run, "alice")
-        asked = timezone.now()
     run.refresh_from_db()
     assert run.status == Run.Status.PAUSED, run.error
-    told = run.events.get(what="The worker has paused.")
-    assert (told.at - asked).total_seconds() < 2
+    assert run.events.filter(what="The worker has paused.").exists()
     return run
 
 
