@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -84,28 +84,29 @@ class Server:
             ticks += int(facts[11]) + int(facts[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    @contextmanager
-    def polled_by(self, browsers: int, path: str) -> Iterator[None]:
-        """As many browsers ask for the path once a second meanwhile, out of step."""
-        stop = Event()
 
-        def poll(browser: Browser, first: float) -> None:
-            wait = first
-            while not stop.wait(wait):
-                browser.get("poll", path)
-                wait = EVERY
+@contextmanager
+def polling(browsers: Sequence[Browser], path: str) -> Iterator[None]:
+    """Each of these browsers asks for the path once a second meanwhile, out of step."""
+    stop = Event()
 
-        with ThreadPoolExecutor(browsers) as threads:
-            polling = [
-                threads.submit(poll, self.browser(), number / browsers * EVERY)
-                for number in range(browsers)
-            ]
-            try:
-                yield
-            finally:
-                stop.set()
-        for browser in polling:
-            browser.result()  # raises what the browser met
+    def poll(browser: Browser, first: float) -> None:
+        wait = first
+        while not stop.wait(wait):
+            browser.get("poll", path)
+            wait = EVERY
+
+    with ThreadPoolExecutor(max(1, len(browsers))) as threads:
+        polls = [
+            threads.submit(poll, browser, number / len(browsers) * EVERY)
+            for number, browser in enumerate(browsers)
+        ]
+        try:
+            yield
+        finally:
+            stop.set()
+    for each in polls:
+        each.result()  # raises what the browser met
 
 
 @contextmanager
