@@ -44,7 +44,6 @@ from migrations_ui.ticker import Ticker, patiently
 logger = logging.getLogger(__name__)
 
 WORKER = "worker"
-NOTHING_WIPED = "Nothing was wiped."
 # Set when this process is to stop: its runs are left to the next one.
 leaving = Event()
 # The runs that this process leads.
@@ -301,21 +300,23 @@ def preflight(run: Run, labels: Sequence[str], recorder: Recorder, links: Links)
     """Count and check everything again; stop unless it is what the operator confirmed."""
     counting.count_exactly(chosen_tables(labels), links)
     make = partial(plans.make_plan, labels, reverse=run.reverse, transforms=run.transforms)
-    plan = plans.insist_on(make, NOTHING_WIPED)
+    so_far = resuming.so_far(run)
+    plan = plans.insist_on(make, so_far)
     if plan.checked is None or datachecks.is_outdated(plan.checked):
         check = DataCheck.objects.create(labels=labels, operator=run.operator, reverse=run.reverse)
         if wrong := look_at_values(check.pk, links, recorder.check):
             raise wrong
-        plan = plans.insist_on(make, NOTHING_WIPED)
+        plan = plans.insist_on(make, so_far)
     if blockers := plan.blockers_beyond(run.reject_limit):
-        raise Refused(" ".join([NOTHING_WIPED, *map(str, blockers)]))
-    now = plans.fingerprint(plan.source, plan.dest, plan.tables, plan.transforms)
+        raise Refused(" ".join([so_far, *map(str, blockers)]))
+    tables = resuming.as_confirmed(run, plan.tables)
+    now = plans.fingerprint(plan.source, plan.dest, tables, plan.transforms)
     if now != run.fingerprint:
         shown = dict(run.tables.values_list("label", "dest_rows_before"))
-        what = "; ".join(plans.changes(shown, plan.tables)) or "it is not the same database"
+        what = "; ".join(plans.changes(shown, tables)) or "it is not the same database"
         raise Refused(
-            f"Nothing was wiped: the destination is not what was confirmed ({what}). Somebody "
-            "writes to it; find out who, then confirm again."
+            f"{so_far} The destination is not what was confirmed ({what}). Somebody writes to it; "
+            "find out who, then confirm again."
         )
     for row in plan.tables:
         run.tables.filter(label=row.label).update(source_rows=row.source_rows)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db.models import Q, Sum
 
-from migrations_ui import counting, plans
+from migrations_ui import claims, counting, plans
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Chunk, Run, TableCopy
 from migrations_ui.sides import Refused, chosen_tables
+from migrations_ui.tables import TableRow
 
 
 class Changed(Refused):
@@ -34,6 +36,31 @@ def layouts_of(run: Run, labels: Sequence[str]) -> list[Layout]:
                 f"was confirmed: it is another database under the same address. {NEW_RUN}"
             )
     return report.layouts
+
+
+def may_be_wiped(run: Run) -> bool:
+    """Whether a worker that is gone came as far as the wipe, without noting down that it was done.
+
+    It may have lost the control database in that very moment.  Its chunks were noted down before.
+    """
+    return claims.of_run(run.pk).exists()
+
+
+def so_far(run: Run) -> str:
+    """What a run that is refused in its preflight has done to the destination."""
+    if may_be_wiped(run):
+        return "A worker that is gone may have wiped the destination's tables already."
+    return "Nothing was wiped."
+
+
+def as_confirmed(run: Run, tables: Sequence[TableRow]) -> list[TableRow]:
+    """The tables; what such a worker has emptied counts as it was before."""
+    if not may_be_wiped(run):
+        return list(tables)
+    before = dict(run.tables.values_list("label", "dest_rows_before"))
+    return [
+        replace(row, dest_rows=before[row.label]) if row.dest_rows == 0 else row for row in tables
+    ]
 
 
 def check(run: Run, layouts: Sequence[Layout], source: Database, dest: Database) -> None:

@@ -105,7 +105,7 @@ def test_another_database_under_the_same_name_stops_the_run_before_the_wipe(shop
     ended(run)
 
     assert run.status == Run.Status.FAILED
-    assert "Nothing was wiped: the destination is not what was confirmed" in run.error
+    assert "Nothing was wiped. The destination is not what was confirmed" in run.error
     assert "not the same database" in run.error
     assert shop.dump("dest") == before
 

@@ -11,8 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from migrations_ui import execution, services
+from migrations_ui.claims import LeaseLost
 from migrations_ui.engine import chunks
 from migrations_ui.models import DroppedConstraint, DroppedIndex, Run
+from migrations_ui.recorder import Recorder
 from tests.services.conftest import (
     SLOW_POSTGRES,
     SLOW_ROWS,
@@ -104,6 +106,46 @@ def test_what_a_paused_run_took_off_stays_off_until_it_is_cancelled(
     assert postgres.constraints() == before
     for journal in (DroppedConstraint, DroppedIndex):
         assert not journal.objects.filter(restored_at=None).exists()
+
+
+class CutOff(Recorder):
+    """A worker that loses its run in the moment in which the destination is wiped."""
+
+    def wiped(self) -> None:
+        raise LeaseLost("another worker has taken over")
+
+
+def cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "Recorder", CutOff)
+        ended(run)
+    assert run.status == Run.Status.QUEUED
+    assert not run.tables.filter(wiped=True).exists()
+    return run
+
+
+def test_a_wipe_that_a_lost_worker_could_not_note_down_is_no_change_by_somebody_else(
+    shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = postgres.constraints()
+    run = cut_off(start("auth.Group", "registry.Policy"), monkeypatch)
+    assert postgres.execute("SELECT count(*) FROM auth_group") == [(0,)]
+    ended(run)
+    assert run.status == Run.Status.SUCCEEDED, run.error
+    assert run.tables.filter(wiped=True).count() == 2
+    assert postgres.constraints() == before
+
+
+def test_after_such_a_wipe_what_somebody_has_written_stops_the_run_and_it_says_what_it_did(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cut_off(start("auth.Group"), monkeypatch)
+    shop.execute("dest", "INSERT INTO auth_group (name) VALUES ('late')")
+    ended(run)
+    assert run.status == Run.Status.FAILED
+    assert "auth.Group had 2 rows and has 1" in run.error
+    assert "A worker that is gone may have wiped the destination's tables already." in run.error
+    assert "Nothing was wiped" not in run.error
 
 
 def test_a_cancelled_run_says_how_much_is_there_and_is_resumed(
