@@ -42,9 +42,10 @@
     });
   };
 
-  document.addEventListener("htmx:afterSwap", free);
   document.addEventListener("DOMContentLoaded", connected);
-  document.addEventListener("htmx:afterSettle", connected);
+  // Not afterSettle, which comes a moment later: title and page would say two things meanwhile.
+  document.addEventListener("htmx:afterSwap", connected);
+  document.addEventListener("htmx:afterSwap", free);
   ["htmx:sendError", "htmx:timeout", "htmx:responseError"].forEach((name) => {
     document.addEventListener(name, disconnected);
   });
