@@ -25,18 +25,15 @@ from migrations_ui.engine.databases.mysql.indexing import Indexing
 from migrations_ui.engine.databases.mysql.loading import Loading
 from migrations_ui.engine.databases.mysql.positions import Positions
 from migrations_ui.engine.databases.mysql.rows import (
-    block,
-    is_binary,
-    is_long,
-    is_text,
+    NoRow,
+    RowForm,
     key_literal,
-    literal,
     literal_of,
     transformed,
 )
 from migrations_ui.engine.databases.mysql.sessions import OWN, Sessions
 from migrations_ui.engine.errors import ServerError, Unreachable
-from migrations_ui.engine.kinds import ESCAPES, Kind
+from migrations_ui.engine.kinds import Kind
 
 MINIMUM_VERSIONS = {"MySQL": (8, 0), "MariaDB": (10, 5)}
 
@@ -45,10 +42,7 @@ MINIMUM_VERSIONS = {"MySQL": (8, 0), "MariaDB": (10, 5)}
 DJANGO_OPTIONS = {"isolation_level", "init_command", "charset", "sql_mode", "use_unicode", "conv"}
 
 
-# Long values are formatted here instead of by the server, for two reasons.  MariaDB's REPLACE takes
-# quadratic time: 6 s for 1 MB with 30,000 newlines.  And functions give NULL, with a mere warning,
-# when their result exceeds max_allowed_packet.
-SERVER_FORMATS_UP_TO = 16_384
+# What the short values of a row may need, which a function joins.
 LEAST_PACKET = 1 << 20
 # Seconds that either end may wait for the other.
 NET_TIMEOUT = 8 * 3600
@@ -278,45 +272,39 @@ class Database(Loading, Indexing, Positions, Sessions):
                 f"{self.label}: max_allowed_packet is {packet:,} bytes; set it to at least "
                 f"{LEAST_PACKET:,}, or the server drops values that it can't format."
             )
-        sql = f"SELECT {self.row_expression(columns)} FROM {self.from_(table, rows)}"
+        form = self.row_form(columns)
+        sql = f"SELECT {form.sql} FROM {self.from_(table, rows)}"
         connection = self._connect(conv={}, use_unicode=False)
         self.reading = connection.thread_id()
         with self.errors_of(sql):
             try:
                 cursor = connection.cursor(MySQLdb.cursors.SSCursor)
                 cursor.execute(sql)
-                for found in base.blocks(cursor.fetchmany, block):
+                for found in base.blocks(cursor.fetchmany, form.block):
                     write(found)
+            except NoRow:
+                raise ServerError(
+                    f"{self.label}: the server did not give every value of a row of {table}, "
+                    "because one is too large for its max_allowed_packet, or not as its character "
+                    "set has it. Raise max_allowed_packet there; if that does not help, look for "
+                    "texts that CHECK TABLE or a dump complains about."
+                ) from None
             finally:
                 self.reading = 0
                 connection.close()
 
-    def row_expression(self, columns: Sequence[TypedColumn]) -> str:
-        """SQL for a whole canonical row, then for its values where they are long.
-
-        The first column is NULL exactly where the others are to be used.
-        """
-        values = [transformed(self.expression(column), column) for column in columns]
-        names = [self.quote(column.column.name) for column in columns]
-        escaped = [
-            f"IFNULL({self.escaped(value) if is_text(column) else value}, '\\\\N')"
-            for value, column in zip(values, columns, strict=True)
-        ]
-        row = f"CONCAT_WS('\\t', {', '.join(escaped)})"
-        long = [
-            f"IFNULL(LENGTH({name}), 0)"
-            for name, column in zip(names, columns, strict=True)
-            if is_long(column.column)
-        ]
-        if not long:
-            return row
-        fits = f"{' + '.join(long)} <= {SERVER_FORMATS_UP_TO}"
-        pieces = [
-            f"IF({fits}, NULL, {name if is_binary(column) else value})"
-            for name, value, column in zip(names, values, columns, strict=True)
-        ]
-        binary = "".join("1" if is_binary(column) else "0" for column in columns)
-        return f"IF({fits}, {row}, NULL), '{binary}', {', '.join(pieces)}"
+    def row_form(self, columns: Sequence[TypedColumn]) -> RowForm:
+        """How rows of these columns are asked for."""
+        return RowForm.of(
+            [
+                (
+                    column,
+                    self.quote(column.column.name),
+                    transformed(self.expression(column), column),
+                )
+                for column in columns
+            ]
+        )
 
     def expression(self, column: TypedColumn) -> str:
         """SQL for the column's canonical text, not escaped."""
@@ -340,14 +328,6 @@ class Database(Loading, Indexing, Positions, Sessions):
         if facts.charset not in ("", "utf8mb4", "utf8mb3", "utf8", "ascii"):
             return f"CONVERT({name} USING utf8mb4)"
         return name
-
-    @staticmethod
-    def escaped(expression: str) -> str:
-        """SQL that escapes a text; as bytes, because a search in characters takes twice as long."""
-        sql = f"CAST({expression} AS BINARY)"
-        for plain, escaped in ESCAPES.items():
-            sql = f"REPLACE({sql}, {literal(plain)}, {literal(escaped)})"
-        return sql
 
 
 def unreachable(config: dict[str, Any], error: Exception) -> str:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Self
 
 from migrations_ui.engine.databases.base import Column, TypedColumn, kept
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.kinds import NULL, Kind, escape
+from migrations_ui.engine.kinds import ESCAPES, NULL, Kind
 
 LONG_LENGTH = 1_024
 LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
+# What ends a cell and a row, and what stands for NULL, until texts are escaped: bytes that UTF-8
+# never has.
+CELL, ROW, VOID = b"\xfe", b"\xfd", b"\xff"
+ENDS = bytes.maketrans(CELL + ROW, b"\t\n")
 
 
 # Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
@@ -47,18 +53,9 @@ def transformed(sql: str, column: TypedColumn) -> str:
     return sql
 
 
-def is_text(column: TypedColumn) -> bool:
-    """Whether the value may hold characters that a canonical row escapes."""
-    return column.column.storage in (Kind.TEXT, Kind.JSON, Kind.IP) or column.kind is Kind.NATIVE
-
-
 def is_long(column: Column) -> bool:
-    """Whether values may be too long for the server to format; many short ones are bounded."""
+    """Whether values may be too long for a function; of short ones a row has no room for many."""
     return column.type in LONG_TYPES or (column.length or 0) > LONG_LENGTH
-
-
-def is_binary(column: TypedColumn) -> bool:
-    return column.kind is Kind.BINARY
 
 
 def literal(value: bytes) -> str:
@@ -87,20 +84,76 @@ def key_literal(column: TypedColumn, value: bytes) -> str:
     return f"_utf8mb4 {literal(value)}"
 
 
-def block(rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
-    """Rows of `row_expression` as canonical rows."""
-    lines = [row[0] if row[0] is not None else formatted(row) for row in rows]
-    return b"\n".join(lines) + b"\n"
+class NoRow(Exception):
+    """The server gave something else than one value for each cell."""
 
 
-def formatted(row: tuple[bytes | None, ...]) -> bytes:
-    """A row that the server did not format, because it is too large."""
-    _, binary, *values = row
-    flags = binary or b""
-    return b"\t".join(
-        NULL if value is None else value.hex().encode() if flag == ord("1") else escape(value)
-        for flag, value in zip(flags, values, strict=True)
-    )
+@dataclass(frozen=True)
+class RowForm:
+    """How rows are asked for, and made canonical rows.
+
+    The server joins the cells of short values, which spares both sides most of the work, and gives
+    long ones alone: functions give NULL, with a mere warning, when their result exceeds
+    max_allowed_packet.  Escaping is done here, in a block of rows at once, which takes a fraction
+    of what REPLACE takes for each value there.
+    """
+
+    sql: str  # columns of a SELECT, each with one or more cells
+    cells: int
+    blobs: tuple[int, ...]  # the columns that are bytes, and become hex
+
+    @classmethod
+    def of(cls, cells: Sequence[tuple[TypedColumn, str, str]]) -> Self:
+        """The form of rows of these columns, each with SQL for its name and for its text."""
+        parts: list[str] = []
+        blobs: list[int] = []
+        for is_alone, group in groupby(cells, key=lambda cell: is_long(cell[0].column)):
+            if not is_alone:
+                short = ", ".join(short_cell(column, value) for column, _, value in group)
+                parts.append(f"CONCAT_WS({binary(CELL)}, {short})")
+                continue
+            for column, name, value in group:
+                if column.kind is Kind.BINARY:
+                    blobs.append(len(parts))
+                    parts.append(name)
+                else:
+                    parts.append(long_cell(column, name, value))
+        return cls(", ".join(parts), len(cells), tuple(blobs))
+
+    def block(self, rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
+        """Rows as canonical rows; `NoRow` where one lacks a value, or has one too many."""
+        given = [self.hexed(row) for row in rows] if self.blobs else rows
+        try:
+            text = ROW.join([CELL.join(row) for row in given])  # type: ignore[arg-type]  # None raises
+        except TypeError:
+            raise NoRow from None
+        if text.count(CELL) != len(rows) * (self.cells - 1) or text.count(ROW) != len(rows) - 1:
+            raise NoRow
+        for plain, escaped in ESCAPES.items():
+            text = text.replace(plain, escaped)
+        return text.translate(ENDS).replace(VOID, NULL) + b"\n"
+
+    def hexed(self, row: tuple[bytes | None, ...]) -> list[bytes | None]:
+        """The row with its bytes as hex digits."""
+        return [
+            (VOID if value is None else value.hex().encode()) if index in self.blobs else value
+            for index, value in enumerate(row)
+        ]
+
+
+def binary(value: bytes) -> str:
+    """A literal that stays bytes: beside a text a plain one would be converted, and become `?`."""
+    return f"CAST({literal(value)} AS BINARY)"
+
+
+def short_cell(column: TypedColumn, value: str) -> str:
+    """SQL for the cell of a short value."""
+    return f"COALESCE({value}, {binary(VOID)})" if column.column.nullable else value
+
+
+def long_cell(column: TypedColumn, name: str, value: str) -> str:
+    """SQL for the cell of a long text, whose value is NULL as well when it is too long."""
+    return f"IF({name} IS NULL, {binary(VOID)}, {value})" if column.column.nullable else value
 
 
 def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str], list[str]]:
