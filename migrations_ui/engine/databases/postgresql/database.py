@@ -23,13 +23,12 @@ from migrations_ui.engine.databases.postgresql.columns import make_column
 from migrations_ui.engine.databases.postgresql.indexing import Indexing
 from migrations_ui.engine.databases.postgresql.positions import Positions
 from migrations_ui.engine.databases.postgresql.rows import (
-    EXPRESSIONS,
     BlockWriter,
     adapted,
+    expression,
     is_refusal,
     literal,
     refusal,
-    transformed,
 )
 from migrations_ui.engine.databases.postgresql.sessions import Sessions, turns_us_away
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
@@ -295,17 +294,12 @@ class Database(Indexing, Positions, Sessions):
         write: base.Write,
         rows: Rows = base.ALL_ROWS,
     ) -> None:
-        select = ", ".join(self.expression(column) for column in columns)
+        select = ", ".join(expression(column, self.quote(column.column.name)) for column in columns)
         sql = f"COPY (SELECT {select} FROM {self.from_(table, rows)}) TO STDOUT"
         sink = BlockWriter(write)
         with self.errors_of(sql):
             self.connection.cursor().copy_expert(sql, sink)
         sink.flush()
-
-    def expression(self, column: TypedColumn) -> str:
-        """SQL for the column's canonical text; COPY does the escaping."""
-        sql = EXPRESSIONS.get(column.kind, "{0}").format(self.quote(column.column.name))
-        return transformed(sql, column)
 
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
         names = self.quoted(column.column.name for column in columns)

@@ -31,10 +31,14 @@ COPY_CONTEXT = re.compile(
 
 
 # Datetimes outside these years have no six-digit form that other vendors share; they are written
-# in PostgreSQL's own words (`infinity`, `0044-03-15 BC`), which another vendor then refuses.
+# in PostgreSQL's own words (`infinity`, `0044-03-15 BC`), which another vendor then refuses.  The
+# others are cast where that has the same result, in half of the time that to_char takes: it leaves
+# zeros at the end away.  `{1}` is the column's type, for a comparison without a time zone.
 DATETIME = (
-    "CASE WHEN {0} >= '0001-01-01' AND {0} < '10000-01-01' "
-    "THEN to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US') ELSE {0}::text END"
+    "CASE WHEN {0} NOT BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN {0}::text "
+    "WHEN {0} <> {0}::{1}(5) THEN {0}::timestamp::text "
+    "WHEN {0} = {0}::{1}(0) THEN {0}::timestamp::text || '.000000' "
+    "ELSE to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US') END"
 )
 
 
@@ -63,6 +67,16 @@ EXPRESSIONS = {
 # before it would escape a backslash.
 JSON_NUL = r"'(?<!\\)((?:\\\\)*)\\u0000'"
 JSON_REPLACEMENTS = {"strip-nul": r"'\1'", "replace-nul": r"'\1\\ufffd'"}
+
+
+def expression(column: TypedColumn, name: str) -> str:
+    """SQL for the column's canonical text; COPY does the escaping."""
+    kind, facts = column.kind, column.column
+    form = EXPRESSIONS.get(kind, "{0}")
+    if kind is facts.storage is Kind.UUID:
+        form = "encode(uuid_send({0}), 'hex')"  # in half of the time that its text takes
+    instant = "timestamptz" if "with time zone" in facts.type else "timestamp"
+    return transformed(form.format(name, instant), column)
 
 
 def transformed(sql: str, column: TypedColumn) -> str:
