@@ -74,17 +74,21 @@ def _given_up(run_id: int) -> Iterable[Chunk]:
 
 
 def _next_waiting(run_id: int) -> Iterable[Chunk]:
-    """The first untried chunks of the table with the fewest workers, and of these the longest."""
+    """The first untried chunks of the table with the fewest workers, and of these the longest.
+
+    By all of its chunks, not by those that are left: who has begun with a table goes on with it, so
+    that its indexes can be built while others are loaded.
+    """
     tables = (
         of_run(run_id)
         .values("table")
         .annotate(
-            left=Sum("size", filter=Q(status=WAITING, attempts=0)),
+            total=Sum("size"),
             waiting=Count("pk", filter=Q(status=WAITING, attempts=0)),
             workers=Count("pk", filter=Q(status=COPYING)),
         )
         .filter(waiting__gt=0)
-        .order_by("workers", "-left", "table")
+        .order_by("workers", "-total", "table")
     )
     found = tables.first()
     if found is None:

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TypeVar
 
 from migrations_ui.engine.chunks import CHUNK_BYTES, Chunk, cut
-from migrations_ui.engine.crew import Connect, Crew, Job
+from migrations_ui.engine.crew import Connect, Crew
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError, IndexRefused, ServerError
-from migrations_ui.engine.jobs import Jobs
+from migrations_ui.engine.jobs import Build, Job, Jobs, Validation
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun, Ledger
 from migrations_ui.engine.loading import Loading
@@ -22,6 +22,7 @@ from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Allowance
 
 Part = TypeVar("Part", Index, ForeignKey)
+Waiting = TypeVar("Waiting")
 
 
 class Orphans(EngineError):
@@ -87,9 +88,7 @@ class Transfer(Loading):
                 self.ledger.planned(self.plan(source, indexes))
             try:
                 persist(self, lambda: self.clear(dest, keys, indexes, begun), source, dest)
-                self.load(dest.index_builds(indexes))
-                self.ledger.phase("constraints")
-                problems = self.validate(keys)
+                problems = self.load(dest, keys, indexes)
             except BaseException as error:
                 if self.ledger.gives_up(error):
                     self.undo(keys, indexes)
@@ -165,53 +164,64 @@ class Transfer(Loading):
         for table, its_own in by_table(indexes):
             dest.drop_indexes(table, its_own)
 
-    def load(self, builds: Sequence[list[Index]]) -> None:
-        """Load all chunks, and build the indexes of each table as soon as it is loaded.
+    def load(
+        self, dest: Database, keys: Sequence[ForeignKey], indexes: Sequence[Index]
+    ) -> list[str]:
+        """Load all chunks, and put back indexes and foreign keys as soon as that can be.
 
-        By whom: other processes may take part in the load, but these indexes are built here.
+        Returns what violates the keys.  By whom: other processes may take part in the load, but
+        indexes and keys are put back here.
         """
-        rows = {layout.dest_name: self.rows[layout.label] for layout in self.layouts}
-        names = {layout.label: layout.dest_name for layout in self.layouts}
-        jobs = Jobs(
-            self.claim,
-            lambda: {names[label] for label in self.ledger.unfinished()},
-            sorted(builds, key=lambda build: -rows[build[0].table]),
-            all_loaded=partial(self.ledger.phase, "indexes"),
-        )
+        problems: list[str] = []
+        jobs = self.jobs(dest, keys, indexes)
 
-        def work(job: Chunk | list[Index], source: Database, dest: Database) -> None:
-            if not isinstance(job, Chunk):
-                self.build(job, source, dest)
-                return
+        def work(job: Job, source: Database, dest: Database) -> None:
             try:
-                self.copy(job, source, dest)
+                if isinstance(job, Chunk):
+                    self.copy(job, source, dest)
+                elif isinstance(job, Build):
+                    self.build(job, source, dest)
+                else:
+                    put = partial(put_back, job.keys, dest, self.ledger.restored)
+                    problems.extend(persist(self, put, source, dest))
             finally:
-                jobs.done()
+                jobs.done(job)
 
         self.ledger.phase("load")
         self.crew.share(jobs.claim, work)  # type: ignore[misc]  # mypy infers no union from both
-
-    def build(self, indexes: list[Index], source: Database, dest: Database) -> None:
-        """Build indexes of one table."""
-        table = indexes[0].table
-        self.ledger.building(indexes)
-        try:
-            persist(self, lambda: dest.restore_indexes(table, indexes), source, dest)
-        except IndexRefused:
-            self.refused += [layout for layout in self.layouts if layout.dest_name == table]
-            raise
-        self.ledger.built(indexes)
-
-    def validate(self, keys: Sequence[ForeignKey]) -> list[str]:
-        """Put the foreign keys back, those of several tables at once; what violates them."""
-        problems: list[str] = []
-
-        def work(job: tuple[str, list[ForeignKey]], source: Database, dest: Database) -> None:
-            put = partial(put_back, job[1], dest, self.ledger.restored)
-            problems.extend(persist(self, put, source, dest))
-
-        self.crew.share(one_of(by_table(keys)), work)
         return problems
+
+    def jobs(self, dest: Database, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> Jobs:
+        """What there is to do, and in which order that can be done."""
+        rows = {layout.dest_name: self.rows[layout.label] for layout in self.layouts}
+        names = {layout.label: layout.dest_name for layout in self.layouts}
+
+        def unfinished() -> set[str]:
+            self.check()
+            return {names[label] for label in self.ledger.unfinished()}
+
+        return Jobs(
+            self.claim,
+            unfinished,
+            sorted(
+                map(Build, dest.index_builds(indexes)),
+                key=lambda build: -rows[build.table] * len(build.indexes),
+            ),
+            sorted(validations(keys, indexes, dest), key=lambda job: -rows.get(job.table, 0)),
+            loaded=partial(self.ledger.phase, "indexes"),
+            built=partial(self.ledger.phase, "constraints"),
+        )
+
+    def build(self, build: Build, source: Database, dest: Database) -> None:
+        """Build indexes of one table."""
+        self.ledger.building(build.indexes)
+        restore = partial(dest.restore_indexes, build.table, build.indexes)
+        try:
+            persist(self, restore, source, dest)
+        except IndexRefused:
+            self.refused += [layout for layout in self.layouts if layout.dest_name == build.table]
+            raise
+        self.ledger.built(build.indexes)
 
     def undo(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         """Bring the destination into a state that can be looked at; the journal keeps the rest."""
@@ -259,11 +269,39 @@ def by_table(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
     return list(found.items())
 
 
-def one_of(jobs: Iterable[Job]) -> Callable[[], Job | None]:
+def validations(
+    keys: Sequence[ForeignKey], indexes: Sequence[Index], dest: Database
+) -> list[Validation]:
+    """The foreign keys as jobs.
+
+    To put one back locks both tables against a session that builds an index on one of them, so they
+    must be whole, and those of one table are one job.  To look for orphans takes the child's index,
+    and the parent's where that is not its primary key.
+    """
+    if dest.drops_foreign_keys:
+        return [
+            Validation(its_own, whole=frozenset({table, *(key.parent for key in its_own)}))
+            for table, its_own in by_table(keys)
+        ]
+    by_index = {(index.table, index.columns[0]) for index in indexes}
+    return [
+        Validation(
+            [key],
+            loaded=frozenset({key.parent}),
+            whole=frozenset(
+                {key.table}
+                | {key.parent for name in key.parent_columns if (key.parent, name) in by_index}
+            ),
+        )
+        for key in keys
+    ]
+
+
+def one_of(jobs: Iterable[Waiting]) -> Callable[[], Waiting | None]:
     """Hands out the jobs, each to one worker, and None after the last."""
     waiting = deque(jobs)
 
-    def claim() -> Job | None:
+    def claim() -> Waiting | None:
         with suppress(IndexError):  # another worker has taken the last one meanwhile
             return waiting.popleft()
         return None
