@@ -113,9 +113,18 @@ class Reader(readers.Reader):
         return f"(DAYOFMONTH({name}) > 28 AND DAYOFMONTH({name}) > DAYOFMONTH(LAST_DAY({name})))"
 
     def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
-        """What can be wrong with a date, in one go."""
-        dates = [hazard for hazard in hazards if hazard.source and hazard.code in ABOUT_DATES]
-        return {hazard: self.odd_date(hazard.source) for hazard in dates if hazard.source}
+        """What can be wrong with a date, in one go, and whether there is a NUL in any text."""
+        columns = [(hazard, hazard.source) for hazard in hazards if hazard.source]
+        dates = {h: self.odd_date(column) for h, column in columns if h.code in ABOUT_DATES}
+        texts = [(h, column) for h, column in columns if h.code == "nul-in-text"]
+        nul = self.any_nul([column for _, column in texts])
+        return dates | {hazard: nul for hazard, _ in texts}
+
+    def any_nul(self, columns: Sequence[Column]) -> str:
+        """NUL in one of the texts, or texts that are too long to be joined for a look at all."""
+        texts = ", ".join(self.utf8(column) for column in columns)
+        joined = f"CONCAT_WS(CAST('' AS BINARY), {texts})"
+        return f"IFNULL(LOCATE(CAST(x'00' AS BINARY), {joined}), 1) > 0"
 
     def odd_date(self, column: Column) -> str:
         name = self.name(column)
