@@ -14,8 +14,8 @@ from migrations_ui.engine.rejecting import Rejects, load_batch
 
 # Bytes of canonical rows that are loaded at once, and that may wait to be loaded.  Both bound the
 # memory of a copy, whatever the table's size.
-BATCH = 2 * 1024 * 1024
-AHEAD = 4 * 1024 * 1024
+BATCH = 1024 * 1024
+AHEAD = 2 * 1024 * 1024
 # Seconds after which a batch is loaded, whatever its size.
 LONGEST = 1.0
 
