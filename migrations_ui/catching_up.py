@@ -31,6 +31,7 @@ from migrations_ui.models import Run, TableCopy
 from migrations_ui.plans import Plan
 from migrations_ui.recorder import Recorder
 from migrations_ui.sides import Refused, chosen_tables
+from migrations_ui.ticker import patiently
 
 NOTHING_CHANGED = "Nothing was changed."
 # Seconds between two writes of the progress.
@@ -140,7 +141,22 @@ def checked(run: Run, recorder: Recorder, links: Links) -> list[Layout]:
     """The tables, if everything is as the operator confirmed it."""
     labels = list(run.tables.values_list("label", flat=True))
     recorder.phase(Run.Phase.PREFLIGHT)
+    begin_anew(run)
     return persist(recorder, lambda: preflight(run, labels, recorder, links))
+
+
+@patiently
+def begin_anew(run: Run) -> None:
+    """Forget what an earlier worker has compared: all is compared once more."""
+    run.tables.filter(started_at__isnull=False).update(
+        compared_rows=0,
+        copied_rows=0,
+        changed_rows=None,
+        status=TableCopy.Status.WAITING,
+        started_at=None,
+        finished_at=None,
+        error="",
+    )
 
 
 def preflight(run: Run, labels: Sequence[str], recorder: Recorder, links: Links) -> list[Layout]:

@@ -45,7 +45,7 @@ def resume(run: Run, operator: str) -> None:
         raise Refused(f"{run} can't be gone on with. {run.error}")
     if run.status not in Run.RESUMABLE:
         raise Refused(f"{run} is {run.status}; there is nothing to go on with.")
-    if not is_begun(run):
+    if not is_resumable(run):
         raise Refused(f"{run} had not wiped anything. Select the tables and start a new run.")
     fields: dict[str, Any] = {
         "heartbeat_at": None,
@@ -104,6 +104,16 @@ def limit(run: Run, operator: str, rows: int | None) -> None:
         raise Refused(f"{run} is not active any more.")
     what = f"at most {rows:,} rows a second" if rows else "as many rows a second as it can"
     Event.objects.create(run=run, who=operator, what=f"Limit: {what}.")
+
+
+def is_resumable(run: Run) -> bool:
+    """Whether the run can be gone on with; one that is paused can, wherever it stood.
+
+    One that has ended before it had wiped anything, or never wipes, is started anew instead.
+    """
+    if run.changed_since or run.status not in Run.RESUMABLE:
+        return False
+    return run.status == S.PAUSED or is_begun(run)
 
 
 def is_begun(run: Run) -> bool:

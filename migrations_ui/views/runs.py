@@ -368,9 +368,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "rejection": rejection,
         "rejected": _rejected(run, rejection),
         "nobody_came": (timezone.now() - run.created_at).total_seconds() > PATIENCE,
-        "resumable": run.status in Run.RESUMABLE
-        and not run.changed_since
-        and run.tables.filter(wiped=True).exists(),
+        "resumable": services.is_resumable(run),
         "may_copy": may(request, "copy_run"),
     }
 

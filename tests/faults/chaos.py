@@ -191,7 +191,7 @@ class Storm:
             if time.monotonic() > deadline:
                 return f"it is still {status}: {self.scene.told(self.run)[-3:]}"
             if status in RESUMED:
-                if not self.scene.rows(
+                if status != "paused" and not self.scene.rows(
                     f"SELECT 1 FROM migrations_ui_tablecopy WHERE run_id = {self.run} AND wiped"
                 ):
                     return ""  # it was ended before it had touched anything

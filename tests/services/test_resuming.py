@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from migrations_ui import execution, services
+from migrations_ui import counting, execution, services
 from migrations_ui.claims import LeaseLost
 from migrations_ui.engine import chunks
+from migrations_ui.engine.repairing import Repair
 from migrations_ui.models import DroppedConstraint, DroppedIndex, Run
 from migrations_ui.recorder import Recorder
+from migrations_ui.ticker import TICK
 from tests.services.conftest import (
+    GROUPS,
     SLOW_POSTGRES,
     SLOW_ROWS,
     SLOW_SQLITE,
+    STALE,
     Postgres,
     Shop,
     ended,
@@ -106,6 +112,61 @@ def test_what_a_paused_run_took_off_stays_off_until_it_is_cancelled(
     assert postgres.constraints() == before
     for journal in (DroppedConstraint, DroppedIndex):
         assert not journal.objects.filter(restored_at=None).exists()
+
+
+def pausing(run: Run, work: Callable[..., object], *, before: bool = False) -> Callable[..., None]:
+    """The same work, after or before which the run is paused."""
+
+    def paused(*arguments: Any) -> None:
+        if not before:
+            work(*arguments)
+        services.pause(run, "alice")
+        threading.Event().wait(3 * TICK)
+        if before:
+            work(*arguments)
+
+    return paused
+
+
+def test_a_run_that_was_paused_before_its_wipe_goes_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, admin_client: Client
+) -> None:
+    run = start("auth.Group")
+    with monkeypatch.context() as patch:
+        patch.setattr(counting, "count_exactly", pausing(run, counting.count_exactly))
+        ended(run)
+    assert run.status == Run.Status.PAUSED, run.error
+    assert shop.rows("dest", "SELECT count(*) FROM auth_group") == [(STALE,)]
+
+    url = f"{run.get_absolute_url()}resume/"
+    assert url in admin_client.get(run.get_absolute_url()).content.decode()
+    admin_client.post(url)
+    ended(run)
+    assert run.status == Run.Status.SUCCEEDED, run.error
+    assert shop.rows("dest", "SELECT count(*) FROM auth_group") == [(GROUPS,)]
+
+
+def test_a_catch_up_that_was_paused_compares_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(start("auth.Group"))
+    shop.execute("source", "INSERT INTO auth_group (name) VALUES ('late')")
+    plan = services.catch_up_plan(["auth.Group"])
+    confirmed = (plan.dest.name, services.catch_up_fingerprint(plan), "alice")
+    run = services.start_catch_up(["auth.Group"], *confirmed)
+    with monkeypatch.context() as patch:
+        work = pausing(run, Repair.repair, before=True)  # the comparison is done by then
+        patch.setattr(Repair, "repair", work)
+        ended(run)
+    assert run.status == Run.Status.PAUSED, run.error
+    assert run.tables.get().compared_rows == GROUPS + 1
+
+    services.resume(run, "bob")
+    ended(run)
+    assert run.status == Run.Status.SUCCEEDED, run.error
+    table = run.tables.get()
+    assert (table.compared_rows, table.changed_rows) == (GROUPS + 1, 1)
+    assert shop.rows("dest", "SELECT count(*) FROM auth_group") == [(GROUPS + 1,)]
 
 
 class CutOff(Recorder):
