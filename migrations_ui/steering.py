@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,7 +15,7 @@ from migrations_ui import claims, tasks, workers
 from migrations_ui.claims import lease
 from migrations_ui.execution import WORKER, leaving
 from migrations_ui.health_models import ControlClock
-from migrations_ui.models import Event, Run, TableCopy
+from migrations_ui.models import Audit, Event, Run, Step, TableCopy
 from migrations_ui.plans import Plan
 from migrations_ui.sides import Refused
 from migrations_ui.states import move
@@ -22,6 +23,8 @@ from migrations_ui.states import move
 # Workers that may vanish in a row without a chunk getting done: then it is the run that ends them.
 MOST_TAKEOVERS = 5
 MOST_ROWS = 100_000_000
+# After so long in the queue it is looked whether what was asked for is still there.
+FORGOTTEN_AFTER = timedelta(seconds=15)
 
 S = Run.Status
 
@@ -169,8 +172,24 @@ def recover() -> list[Run]:
         hand_over(run)
     found = list(waiting())
     for run in found:
-        tasks.wake(run.pk)
+        tasks.wake(tasks.execute_run, run.pk)
+    remind()
     return found
+
+
+def remind() -> None:
+    """Have audits and steps done that have waited for so long that the queue may have lost them.
+
+    A command that does its own audit begins with it long before; of a run's, its worker takes care.
+    """
+    late = timezone.now() - FORGOTTEN_AFTER
+    audits = Audit.objects.filter(status=Audit.Status.QUEUED, run=None, created_at__lt=late)
+    for pk in audits.values_list("pk", flat=True):
+        tasks.wake(tasks.execute_audit, pk)
+    for pk in Step.objects.filter(status=Step.Status.QUEUED, started_at__lt=late).values_list(
+        "pk", flat=True
+    ):
+        tasks.wake(tasks.retry_step, pk)
 
 
 def wait_until_silent(run: Run, tell: Callable[[str], object]) -> bool:

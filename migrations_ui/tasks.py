@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from huey.contrib.djhuey import HUEY, db_task
 
 from migrations_ui import auditing, counting, execution, restoring, retrying
@@ -11,13 +13,6 @@ from migrations_ui import auditing, counting, execution, restoring, retrying
 def execute_run(run_id: int) -> None:
     """Do a queued run."""
     execution.execute(run_id)
-
-
-def wake(run_id: int) -> None:
-    """Let a worker look at a run, unless one will in any case."""
-    name = execute_run.task_class.__name__
-    if not any(task.name == name and task.args == (run_id,) for task in HUEY.pending()):
-        execute_run(run_id)
 
 
 @db_task()
@@ -54,3 +49,10 @@ def execute_data_check(check_id: int) -> None:
 def restore_indexes(run_id: int) -> None:
     """Put back what an ended run has left off."""
     restoring.restore_after(run_id)
+
+
+def wake(task: Any, pk: int) -> None:
+    """Let a worker do this task, unless one will in any case."""
+    name = task.task_class.__name__
+    if not any(waits.name == name and waits.args == (pk,) for waits in HUEY.pending()):
+        task(pk)
