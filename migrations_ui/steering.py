@@ -44,6 +44,12 @@ def resume(run: Run, operator: str) -> None:
     The worker looks first whether everything is as the run has left it.
     """
     workers.require()
+    queue_again(run, operator)
+    transaction.on_commit(lambda: tasks.execute_run(run.pk))
+
+
+def queue_again(run: Run, operator: str) -> None:
+    """The same, without a word to a worker: who calls this does it."""
     if run.changed_since:
         raise Refused(f"{run} can't be gone on with. {run.error}")
     if run.status not in Run.RESUMABLE:
@@ -77,7 +83,6 @@ def resume(run: Run, operator: str) -> None:
         raise Refused(
             f"{active or 'Another run'} is active on {run.dest['name']}. Wait until it has ended."
         ) from None
-    transaction.on_commit(lambda: tasks.execute_run(run.pk))
 
 
 def cancel(run: Run, operator: str) -> None:
@@ -132,28 +137,33 @@ def leave() -> None:
     leaving.set()
 
 
-def left_behind(plan: Plan, tell: Callable[[str], object]) -> Run | None:
+def left_behind(
+    plan: Plan,
+    tell: Callable[[str], object],
+    mode: str = Run.Mode.COPY,
+    *,
+    newer_only: bool = False,
+) -> Run | None:
     """The run that a worker which has vanished, or was stopped, has left of this very plan.
 
-    It is queued.  Takes as long as a lease where the worker has just vanished, and tells so;
+    It is queued, for the caller to do.  Takes as long as a lease where the worker has just vanished, and tells so;
     `Refused` where it gives signs of life.
     """
     run = Run.objects.filter(dest__identity=plan.dest.identity).order_by("pk").last()
-    if run is None or not is_of(run, plan):
+    if run is None or (run.mode, run.newer_only) != (mode, newer_only) or not is_of(run, plan):
         return None
     if not wait_until_silent(run, tell):
         raise Refused(f"{run} is active on {plan.dest.name}. Wait until it has ended.")
     if run.status == S.INTERRUPTED and is_begun(run) and not run.changed_since:
-        resume(run, WORKER)
+        queue_again(run, WORKER)
         run.refresh_from_db()
     return run if run.status == S.QUEUED else None
 
 
 def is_of(run: Run, plan: Plan) -> bool:
-    """Whether a run does what a plan says."""
+    """Whether a run is of the tables and the databases that a plan names."""
     same = (
-        run.mode == Run.Mode.COPY
-        and run.reverse == plan.reverse
+        run.reverse == plan.reverse
         and run.source["identity"] == plan.source.identity
         and list(run.transforms) == list(plan.transforms)
     )

@@ -77,16 +77,19 @@ def test_a_worker_that_comes_back_late_can_not_write(
     assert "another worker has taken over" in late.said()
 
 
+def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
+    """`copydata` of the log, in a process that goes on."""
+    line = [sys.executable, "manage.py", "copydata", *LOG, *arguments]
+    env = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    env |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "CUTOVER_VAR": str(scene.var)}
+    return subprocess.Popen(line, cwd=ROOT, env=env | dict(scene.env))  # noqa: S603  # our own
+
+
 def test_a_command_that_was_killed_and_is_started_again_takes_over(
     scene: Scene, postgres: Postgres, whole: Whole
 ) -> None:
     name = postgres.name
-    command = [sys.executable, "manage.py", "copydata", *LOG, "--wipe", name]
-    env = {key: value for key, value in os.environ.items() if key not in VARIABLES}
-    env |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "CUTOVER_VAR": str(scene.var)}
-    first = subprocess.Popen(  # noqa: S603  # our own command line
-        command, cwd=ROOT, env=env | dict(scene.env)
-    )
+    first = command(scene, "--wipe", name)
     wait_until(lambda: bool(scene.rows("SELECT 1 FROM migrations_ui_run")))
     scene.wait_for_chunk(1)
     first.kill()
@@ -98,6 +101,24 @@ def test_a_command_that_was_killed_and_is_started_again_takes_over(
     assert scene.rows("SELECT count(*) FROM migrations_ui_run") == [(1,)]
     wiped = "The destination's tables of the selection are empty."
     assert scene.told(1).count(wiped) == 1
+    whole(1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_catch_up_that_was_ended_while_it_repairs_is_gone_on_with(
+    scene: Scene, postgres: Postgres, whole: Whole, number: signal.Signals
+) -> None:
+    first = command(scene, "--catch-up")  # all rows are missing
+    wait_until(lambda: bool(scene.rows("SELECT 1 FROM migrations_ui_run WHERE phase = 'repair'")))
+    written = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^COPY"
+    wait_until(lambda: bool(postgres.execute(f"{written} .*django_admin_log'")))
+    first.send_signal(number)
+    first.wait()
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    done = manage(scene.var, scene.env, "copydata", *LOG, "--catch-up")
+    assert done.returncode == 0, done.stderr
+    assert "Run 1 was left behind; this goes on with it." in done.stderr
+    assert scene.rows("SELECT count(*) FROM migrations_ui_run") == [(1,)]
     whole(1)
 
 

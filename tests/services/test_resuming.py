@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from migrations_ui import counting, execution, services
+from migrations_ui import counting, execution, services, workers
 from migrations_ui.claims import LeaseLost
 from migrations_ui.engine import chunks
 from migrations_ui.engine.repairing import Repair
@@ -244,6 +244,19 @@ def test_a_worker_that_is_told_to_leave_hands_its_run_on(
     assert run.events.filter(what=told).exists()
     leaving.clear()
     slow.execute("dest", "DROP TRIGGER slow")
+    ended(run)
+    assert run.status == Run.Status.SUCCEEDED, run.error
+
+
+def test_a_command_goes_on_with_what_was_interrupted_where_no_worker_is(
+    slow: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = paused(start(*LOG))
+    Run.objects.update(status=Run.Status.INTERRUPTED, active_dest=None)
+    monkeypatch.setattr(workers.Health, "nobody", "No worker is running.")
+    slow.execute("dest", "DROP TRIGGER slow")
+    found = services.left_behind(services.plan(LOG), lambda what: None)
+    assert found == run
     ended(run)
     assert run.status == Run.Status.SUCCEEDED, run.error
 

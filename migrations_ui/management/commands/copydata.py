@@ -99,8 +99,7 @@ class Command(CutoverCommand):
         with wrong_usage():
             plan = make_plan()
         self.check_wipe(options["wipe"], plan)
-        if run := services.left_behind(plan, partial(self.stderr.write, style_func=str)):
-            self.stderr.write(f"{run} was left behind; this goes on with it.", style_func=str)
+        if run := self.left_behind(plan):
             return run
         if not plan.blockers_beyond(options["reject_limit"]):
             services.count_now(labels, reverse=plan.reverse)
@@ -139,17 +138,30 @@ class Command(CutoverCommand):
         self.check_name(options["wipe"], plan)
         if not options["newer_only"]:  # which is for the time in which the site is still on
             self.warn_of_writers(reverse=plan.reverse)
+        newer_only = options["newer_only"]
+        if run := self.left_behind(plan, Run.Mode.CATCH_UP, newer_only=newer_only):
+            return run
         name = options["wipe"]
         if name is None and sys.stdin.isatty():
-            name = self.ask(plan, of_catch_up(plan, newer_only=options["newer_only"]))
+            name = self.ask(plan, of_catch_up(plan, newer_only=newer_only))
         return services.prepare_catch_up(
             labels,
             plan.dest.name if name is None else name,
             services.catch_up_fingerprint(plan),
             operator_name(),
             reverse=plan.reverse,
-            options=services.Options(workers=options["workers"], newer_only=options["newer_only"]),
+            options=services.Options(workers=options["workers"], newer_only=newer_only),
         )
+
+    def left_behind(
+        self, plan: services.Plan, mode: str = Run.Mode.COPY, *, newer_only: bool = False
+    ) -> Run | None:
+        """The same run as an earlier command has left it, which was confirmed then."""
+        tell = partial(self.stderr.write, style_func=str)  # it is not an error
+        run = services.left_behind(plan, tell, mode, newer_only=newer_only)
+        if run:
+            tell(f"{run} was left behind; this goes on with it.")
+        return run
 
     def warn_of_writers(self, *, reverse: bool) -> None:
         """Say who still writes to the source: what they write may not be caught up with."""
@@ -217,6 +229,8 @@ class Command(CutoverCommand):
                 f"{run} was stopped before its end. Start the same command again, or leave it to a "
                 "worker: it goes on from where it stands."
             )
+        if run.status in Run.AT_WORK:
+            raise CommandError(f"A worker has taken over {run}, which goes on: its page shows how.")
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or f"{run} ended as {run.status}.")
 
