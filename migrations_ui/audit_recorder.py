@@ -16,6 +16,7 @@ from migrations_ui.engine.errors import Cancelled, EngineError
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import PAUSES, pause
 from migrations_ui.models import Audit, AuditedTable, Difference, Run
+from migrations_ui.throttle import Throttle
 from migrations_ui.ticker import patiently
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ RATE_WINDOW = 10.0
 class AuditRecorder:
     """Keeps progress in memory, writes it at most twice a second, and hears of a cancel."""
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, throttle: Throttle) -> None:
         self.audit_id = audit.pk
+        self.throttle = throttle
         self.run_id = audit.run_id
         self._rows: Counter[str] = Counter()  # by label: rows not written yet
         self._ended: deque[tuple[Layout, Comparison | EngineError]] = deque()
@@ -45,6 +47,7 @@ class AuditRecorder:
             self._rows[layout.label] += rows
             self._total += rows
         self.check()
+        self.throttle.more(max(0, rows), self.check)
 
     def compared(self, layout: Layout, found: Comparison) -> None:
         self._ended.append((layout, found))
@@ -96,6 +99,15 @@ class AuditRecorder:
         """Say what the audit is at."""
         self.check()
         self._mine().update(doing=what)
+
+    def event(self, what: str) -> None:
+        """An audit has no timeline."""
+        logger.info("audit %s: %s", self.audit_id, what)
+
+    def slowed(self, why: str) -> None:
+        """Say why rows are read more slowly just now, if they are."""
+        what = f"comparing every cell, more slowly: {why}" if why else "comparing every cell"
+        self._mine().update(doing=what[:255])
 
     def _is_to_stop(self) -> bool:
         if self._mine().filter(status=Audit.Status.CANCELLING).exists():

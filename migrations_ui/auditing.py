@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from migrations_ui import counting, positions
 from migrations_ui.audit_recorder import AuditRecorder
+from migrations_ui.backing_off import BackingOff
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.base import Database
@@ -29,6 +30,7 @@ from migrations_ui.engine.verifying import compare_tables
 from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, TableCopy
 from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
 from migrations_ui.tables import Glance, glances, kept_counts
+from migrations_ui.throttle import Throttle
 from migrations_ui.ticker import Ticker
 from migrations_ui.verdicts import as_json, note, row_problems, rows_are, transforms_of, verdict_of
 
@@ -88,22 +90,29 @@ def expected_rows(tables: Iterable[Table], source: Glance, dest: Glance) -> dict
     return {table.label: source.rows(table, counts)[0] for table in tables}
 
 
-def audit(audit_id: int, known: Mapping[str, Comparison] | None = None) -> None:
+def audit(
+    audit_id: int,
+    known: Mapping[str, Comparison] | None = None,
+    throttle: Throttle | None = None,
+) -> None:
     """Compare both sides as was asked for, and write the verdicts: once, then for good.
 
-    `known`, by label, was compared just before by the run whose audit this is.
+    `known`, by label, was compared just before by the run whose audit this is, and `throttle` holds
+    that run back; any other audit gives way to a busy source by itself.
     """
     now = timezone.now()
     queued = Audit.objects.filter(pk=audit_id, status=Audit.Status.QUEUED)
     if not queued.update(status=Audit.Status.RUNNING, started_at=now, heartbeat_at=now):
         return
     report = Audit.objects.get(pk=audit_id)
-    recorder = AuditRecorder(report)
+    recorder = AuditRecorder(report, throttle or Throttle(None))
     ticker = Ticker(recorder.tick)
     ticker.start()
     try:
         try:
-            Auditing(report, recorder, known or {}).run()
+            work = Auditing(report, recorder, known or {})
+            with nullcontext() if throttle else BackingOff(work.ends, recorder.throttle, recorder):
+                work.run()
         finally:
             ticker.stop()
     except Cancelled:

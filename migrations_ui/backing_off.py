@@ -12,7 +12,7 @@ import logging
 import threading
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -20,8 +20,7 @@ from django.db import DatabaseError, connection
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.preflight import Endpoints
-from migrations_ui.models import Run
-from migrations_ui.recorder import Recorder
+from migrations_ui.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +31,23 @@ AT_FIRST, LEAST = 10_000.0, 100.0
 SLOWER, FASTER = 0.5, 1.5
 
 
-class BackingOff:
-    """A context manager around a run's work, with a thread of its own."""
+class Teller(Protocol):
+    """Who says to the operator what is done here."""
 
-    def __init__(self, ends: Endpoints, run: Run, recorder: Recorder) -> None:
+    def event(self, what: str) -> None:
+        """It begins or ends."""
+
+    def slowed(self, why: str) -> None:
+        """Why rows are read more slowly just now; "" where they are not."""
+
+
+class BackingOff:
+    """A context manager around work that reads a source, with a thread of its own."""
+
+    def __init__(self, ends: Endpoints, throttle: Throttle, teller: Teller) -> None:
         self.ends = ends
-        self.run = run
-        self.recorder = recorder
+        self.throttle = throttle
+        self.teller = teller
         self.most: int = settings.CUTOVER_BUSY_SESSIONS
         self._before = 0.0  # rows a second when it began
         self._ended = threading.Event()
@@ -60,7 +69,7 @@ class BackingOff:
             self._thread.join()
 
     def _watch(self) -> None:
-        throttle, seen = self.recorder.throttle, 0
+        throttle, seen = self.throttle, 0
         pause = SOON
         with ExitStack() as closing:
             closing.callback(connection.close)
@@ -75,30 +84,26 @@ class BackingOff:
                         source = closing.enter_context(self.ends.open_source())
                     self.look(source.busy_sessions(), rows / pause)
                 except (EngineError, DatabaseError) as error:
-                    logger.warning("%s: how busy the source is can't be told: %s", self.run, error)
+                    logger.warning("How busy the source is can't be told: %s", error)
                     source = None
                 pause = EVERY
 
     def look(self, busy: int, rate: float) -> None:
         """Take note of so many busy sessions of others, while so many rows a second were read."""
-        throttle = self.recorder.throttle
+        throttle = self.throttle
         if busy > self.most:
             if throttle.cap is None:
                 self._before = rate or AT_FIRST
-                self.recorder.event(f"Slowed down: {self._reason(busy)}.")
+                self.teller.event(f"Slowed down: {self._reason(busy)}.")
             throttle.cap = max(LEAST, (throttle.cap or self._before) * SLOWER)
-            self._say(self._reason(busy))
+            self.teller.slowed(self._reason(busy))
         elif throttle.cap is not None:
             throttle.cap *= FASTER
             if throttle.cap >= self._before:
                 throttle.cap = None
-                self.recorder.event("No longer slowed down: the source is less busy.")
-            self._say("" if throttle.cap is None else "the source was busy a moment ago")
+                self.teller.event("No longer slowed down: the source is less busy.")
+            self.teller.slowed("" if throttle.cap is None else "the source was busy a moment ago")
 
     def _reason(self, busy: int) -> str:
         sessions = "session" if busy == 1 else "sessions"
         return f"the source has {busy:,} other active {sessions} (limit {self.most:,})"
-
-    def _say(self, what: str) -> None:
-        mine = Run.objects.filter(pk=self.run.pk, holder=self.recorder.holder)
-        mine.exclude(slowed=what).update(slowed=what)

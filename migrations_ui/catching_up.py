@@ -215,6 +215,7 @@ class Ledger:
 
     def progress(self, layout: Layout, rows: int) -> None:
         self.recorder.check()
+        self.recorder.throttle.more(max(0, rows), self.recorder.check)
         with self._lock:
             self._rows[layout.label] += rows
             if time.monotonic() - self._written_at < WRITES:

@@ -81,7 +81,7 @@ def _lead(run: Run, recorder: Recorder, before: str) -> None:
         try:
             with (
                 Reservation(links, run, recorder, before),
-                BackingOff(links.ends, run, recorder),
+                BackingOff(links.ends, recorder.throttle, recorder),
             ):
                 if run.status == Run.Status.CANCELLING:
                     _clear_up(run, links)
@@ -333,7 +333,7 @@ def verify(
 
     A difference that isn't a row set aside fails the run.
     """
-    report = audited(run, [layout.table for layout in found], known)
+    report = audited(run, [layout.table for layout in found], known, recorder)
     if report.status == Audit.Status.CANCELLED:
         recorder.tick()
         recorder.check()
@@ -342,11 +342,14 @@ def verify(
 
 
 def audited(
-    run: Run, tables: Sequence[Table], known: Mapping[str, Comparison] | None = None
+    run: Run,
+    tables: Sequence[Table],
+    known: Mapping[str, Comparison] | None = None,
+    recorder: Recorder | None = None,
 ) -> Audit:
     """An audit of these tables, in the run's name, that has ended."""
     report = auditing.new_audit(tables, run.operator, reverse=run.reverse, run=run)
-    auditing.audit(report.pk, known)
+    auditing.audit(report.pk, known, recorder.throttle if recorder else None)
     report.refresh_from_db()
     return report
 

@@ -111,6 +111,10 @@ class Recorder(Participant):
         then, rows = self._samples[0]
         return (total - rows) / (now - then) if total > rows and now > then else None
 
+    def slowed(self, why: str) -> None:
+        """Say why rows are read more slowly just now, if they are."""
+        self._mine().exclude(slowed=why).update(slowed=why)
+
     # -- What the engine tells --------------------------------------------------------------------
 
     @patiently

@@ -146,8 +146,8 @@ def left_behind(
 ) -> Run | None:
     """The run that a worker which has vanished, or was stopped, has left of this very plan.
 
-    It is queued, for the caller to do.  Takes as long as a lease where the worker has just vanished, and tells so;
-    `Refused` where it gives signs of life.
+    It is queued, for the caller to do.  Takes as long as a lease where the worker has just
+    vanished, and tells so; `Refused` where it gives signs of life.
     """
     run = Run.objects.filter(dest__identity=plan.dest.identity).order_by("pk").last()
     if run is None or (run.mode, run.newer_only) != (mode, newer_only) or not is_of(run, plan):

@@ -34,16 +34,21 @@ class Throttle:
 
         `check` is called meanwhile, and ends that by what it raises.
         """
-        rate = self.rate
         with self._lock:
             new = max(0, rows - self._read.get(chunk, 0))
             self._read[chunk] = rows
-            self.rows += new
+        self.more(new, check)
+
+    def more(self, rows: int, check: Callable[[], object]) -> None:
+        """The same for so many more rows, of whatever."""
+        rate = self.rate
+        with self._lock:
+            self.rows += rows
             if rate != self._held_to:  # what another limit has put off is not waited for
                 self._held_to, self._free_at = rate, 0.0
             if rate is None:
                 return
-            self._free_at = max(self._free_at, time.monotonic()) + new / rate
+            self._free_at = max(self._free_at, time.monotonic()) + rows / rate
             until = self._free_at
         while (left := until - time.monotonic()) > 0 and self.rate == rate:
             check()

@@ -16,9 +16,9 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from migrations_ui import backing_off, services
+from migrations_ui import auditing, backing_off, services
 from migrations_ui.engine import databases
-from migrations_ui.models import Run
+from migrations_ui.models import Audit, Run
 from migrations_ui.throttle import Throttle
 from tests.conftest import MakeDatabase
 from tests.servers import mysql_connection
@@ -101,7 +101,7 @@ def test_a_busy_source_is_read_more_slowly_until_it_is_less_busy(
     monkeypatch.setattr(backing_off, "EVERY", 0.2)
     run = start(*LOG)
     Run.objects.filter(pk=run.pk).update(rate_limit=2_000)  # so that it takes some seconds
-    with at_work(source, 3) as end, worker(run):
+    with at_work(source, 3) as end, doing(lambda: services.execute(run.pk)):
         wait_until(lambda: bool(reread(run).slowed))
         page = admin_client.get(f"{run.get_absolute_url()}live/").content.decode()
         end()
@@ -120,12 +120,12 @@ def reread(run: Run) -> Run:
 
 
 @contextmanager
-def worker(run: Run) -> Iterator[None]:
-    """Does the run meanwhile, and has done it in the end."""
+def doing(what: Callable[[], object]) -> Iterator[None]:
+    """Does it meanwhile, and has done it in the end."""
 
     def work() -> None:
         try:
-            services.execute(run.pk)
+            what()
         finally:
             connection.close()
 
@@ -171,3 +171,51 @@ def test_a_limit_that_is_changed_is_not_waited_for_any_more() -> None:
         throttle.read(1, 1_000, iter([None] * 3).__next__)  # a quarter of an hour
     throttle.limit = 1_000_000
     throttle.read(1, 1_001, iter([]).__next__)  # needs not even one look
+
+
+RATE = 8_000  # rows a second
+
+
+def seconds(job: Run | Audit) -> float:
+    """How long it took."""
+    assert job.started_at
+    assert job.finished_at
+    return (job.finished_at - job.started_at).total_seconds()
+
+
+def test_a_runs_limit_holds_its_audit_back_as_well(shop: Shop) -> None:
+    much_to_copy(shop)
+    run = start(*LOG)
+    services.limit(run, "alice", RATE)
+    assert ended(run).status == Run.Status.SUCCEEDED, run.error
+    assert seconds(run.audits.get()) > SLOW_ROWS / RATE / 2
+
+
+def test_a_catch_up_keeps_to_its_limit(shop: Shop) -> None:
+    much_to_copy(shop)
+    ended(start(*LOG))
+    plan = services.catch_up_plan(LOG)
+    confirmed = (plan.dest.name, services.catch_up_fingerprint(plan), "alice")
+    run = services.start_catch_up(LOG, *confirmed)
+    services.limit(run, "alice", RATE)
+    assert ended(run).status == Run.Status.SUCCEEDED, run.error
+    assert seconds(run) > SLOW_ROWS / RATE / 2
+
+
+def test_an_audit_of_its_own_gives_way_to_a_busy_source_and_says_so(
+    source: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CUTOVER_BUSY_SESSIONS = 2
+    monkeypatch.setattr(backing_off, "EVERY", 0.2)
+    throttle = Throttle(2_000)  # so that it takes some seconds
+    monkeypatch.setattr(auditing, "Throttle", lambda limit: throttle)
+    audit = services.prepare_audit(LOG, "alice")
+    with at_work(source, 3) as end, doing(lambda: services.execute_audit(audit.pk)):
+        wait_until(lambda: "more slowly" in Audit.objects.get(pk=audit.pk).doing)
+        told = Audit.objects.get(pk=audit.pk).doing
+        end()
+        throttle.limit = None
+    assert told == (
+        "comparing every cell, more slowly: the source has 3 other active sessions (limit 2)"
+    )
+    assert Audit.objects.get(pk=audit.pk).status == Audit.Status.FINISHED
