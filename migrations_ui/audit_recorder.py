@@ -9,12 +9,12 @@ from collections import Counter, deque
 
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.errors import Cancelled, EngineError
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import PAUSES, pause
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Audit, AuditedTable, Difference, Run
 from migrations_ui.throttle import Throttle
 from migrations_ui.ticker import patiently
@@ -91,7 +91,7 @@ class AuditRecorder:
             while self._ended:
                 self._keep(*self._ended[0])
                 self._ended.popleft()
-            self._mine().update(heartbeat_at=timezone.now(), rows_per_second=self._rate())
+            self._mine().update(heartbeat_at=ControlClock(), rows_per_second=self._rate())
         if self._is_to_stop():
             self._cancelled.set()
 

@@ -27,7 +27,9 @@ from migrations_ui.engine.structure import Structure, look
 from migrations_ui.engine.transfer import SequenceState, sequence_states
 from migrations_ui.engine.transforms import parse, transformed
 from migrations_ui.engine.verifying import compare_tables
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, TableCopy
+from migrations_ui.pace import silence
 from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
 from migrations_ui.tables import Glance, glances, kept_counts
 from migrations_ui.throttle import Throttle
@@ -102,7 +104,7 @@ def audit(
     """
     now = timezone.now()
     queued = Audit.objects.filter(pk=audit_id, status=Audit.Status.QUEUED)
-    if not queued.update(status=Audit.Status.RUNNING, started_at=now, heartbeat_at=now):
+    if not queued.update(status=Audit.Status.RUNNING, started_at=now, heartbeat_at=ControlClock()):
         return
     report = Audit.objects.get(pk=audit_id)
     recorder = AuditRecorder(report, throttle or Throttle(None))
@@ -157,7 +159,7 @@ def end_dead() -> None:
     """End the audits whose worker has died."""
     Audit.objects.filter(
         status__in=(Audit.Status.RUNNING, Audit.Status.CANCELLING),
-        heartbeat_at__lt=timezone.now() - SILENCE,
+        heartbeat_at__lt=ControlClock() - SILENCE,
     ).update(
         status=Audit.Status.FAILED,
         error=VANISHED,
@@ -169,8 +171,7 @@ def end_dead() -> None:
 
 def end_if_dead(report: Audit) -> bool:
     """End this audit if its worker has died; whether it has."""
-    heartbeat = report.heartbeat_at
-    if not report.is_active or heartbeat is None or heartbeat > timezone.now() - SILENCE:
+    if not report.is_active or (silence(report) or 0.0) < SILENCE.total_seconds():
         return False
     end_dead()
     return True

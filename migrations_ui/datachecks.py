@@ -17,6 +17,7 @@ from migrations_ui.engine.databases.positions import Position, State
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.preflight import Report
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import DataCheck
 from migrations_ui.sides import Ends, available_cores, chosen_tables, endpoints
 from migrations_ui.ticker import Ticker
@@ -67,7 +68,7 @@ def pending(*, reverse: bool) -> QuerySet[DataCheck]:
     return DataCheck.objects.filter(
         status__in=(DataCheck.Status.QUEUED, DataCheck.Status.RUNNING),
         reverse=reverse,
-        heartbeat_at__gt=timezone.now() - SILENCE,
+        heartbeat_at__gt=ControlClock() - SILENCE,
         pk__gt=newest,
     )
 
@@ -111,8 +112,8 @@ def execute(
     """
     check = DataCheck.objects.get(pk=check_id)
     same = DataCheck.objects.filter(pk=check_id)
-    same.update(status=DataCheck.Status.RUNNING, heartbeat_at=timezone.now())
-    ticker = Ticker(lambda: same.update(heartbeat_at=timezone.now(), doing=check.doing))
+    same.update(status=DataCheck.Status.RUNNING, heartbeat_at=ControlClock())
+    ticker = Ticker(lambda: same.update(heartbeat_at=ControlClock(), doing=check.doing))
     ticker.start()
     try:
         tables = chosen_tables(check.labels)

@@ -8,16 +8,15 @@ databases; no hosts and no credentials.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from django.db.models import Count, Q, Sum
-from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from migrations_ui import workers
 from migrations_ui.models import Audit, Chunk, Notification, Run
+from migrations_ui.pace import silences
 
 OF_A_RUN = ("run", "source", "dest")
 Sample = tuple[tuple[str, ...], float | None]
@@ -102,7 +101,8 @@ def of_the_runs() -> Iterator[Metric]:
     yield each("rows_per_second", "Over the last seconds", {run.pk: rate(run) for run in runs})
     yield each("retries", "Tries that a passing error undid", {run.pk: run.retries for run in runs})
     yield each("tables_failed", "Tables with an error", {run.pk: run.failures for run in runs})
-    lags = {run.pk: since(run.heartbeat_at) for run in runs if run.status in Run.AT_WORK}
+    at_work = [run.pk for run in runs if run.status in Run.AT_WORK]
+    lags: dict[int, float | None] = {**silences(Run.objects.filter(pk__in=at_work))}
     yield each("heartbeat_age_seconds", "Since the worker's last sign of life", lags)
     yield chunks(labels)
 
@@ -131,7 +131,3 @@ def of_the_last_audit() -> Iterator[Metric]:
     yield gauge("cutover_last_audit_verdict", text, ("verdict",), samples)
     ended = audit.finished_at.timestamp() if audit and audit.finished_at else None
     yield one("cutover_last_audit_timestamp_seconds", "When it ended, Unix time", ended)
-
-
-def since(moment: datetime | None) -> float | None:
-    return (timezone.now() - moment).total_seconds() if moment else None

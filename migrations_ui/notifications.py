@@ -29,6 +29,7 @@ from django.core.mail import EmailMessage
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Audit, Event, Notification, Run, TableCopy
 from migrations_ui.ticker import Ticker
 
@@ -79,7 +80,7 @@ def note(run_id: int, status: str, event_id: int) -> None:
 
 def note_stalls() -> None:
     """Runs whose worker has given no sign of life for a while: once for each silence."""
-    late = timezone.now() - timedelta(seconds=settings.CUTOVER_LEASE * STALLED_AFTER)
+    late = ControlClock() - timedelta(seconds=settings.CUTOVER_LEASE * STALLED_AFTER)
     for run in Run.objects.filter(status__in=Run.AT_WORK, heartbeat_at__lt=late):
         silence = f"silence-{run.pk}-{run.heartbeat_at:%Y%m%d%H%M%S%f}"
         _note_run(run, "run.stalled", "gives no sign of life", silence)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Sum
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Sum
 from django.utils import timezone
 
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Audit, AuditedTable, Run
 
 # Seconds without a heartbeat after which the page says so.
@@ -25,6 +26,20 @@ class RunProgress:
     eta: float | None
     elapsed: float | None
     stalled_for: float | None
+    silent: float | None = None  # since the last sign of life of the worker, if one is on it
+
+
+def silences(jobs: QuerySet[Run] | QuerySet[Audit]) -> dict[int, float]:
+    """Seconds since each was last heard of, by the clock that wrote it: the control database's."""
+    age = ExpressionWrapper(ControlClock() - F("heartbeat_at"), output_field=DurationField())
+    heard = jobs.exclude(heartbeat_at=None).annotate(silence=age)
+    return {pk: max(0.0, age.total_seconds()) for pk, age in heard.values_list("pk", "silence")}
+
+
+def silence(job: Run | Audit) -> float | None:
+    """The same of one; None where nobody was on it yet."""
+    same: QuerySet[Run] | QuerySet[Audit] = type(job)._default_manager.filter(pk=job.pk)
+    return silences(same).get(job.pk)
 
 
 def run_progress(run: Run) -> RunProgress:
@@ -35,12 +50,8 @@ def run_progress(run: Run) -> RunProgress:
     now = run.finished_at or timezone.now()
     done = run.status == Run.Status.SUCCEEDED
     left = max(0, total - rows)
-    silent = (
-        (now - run.heartbeat_at).total_seconds()
-        if run.heartbeat_at and run.status in Run.AT_WORK
-        else 0
-    )
-    stalled = silent >= STALLED_AFTER
+    silent = silence(run) if run.status in Run.AT_WORK else None
+    stalled = silent is not None and silent >= STALLED_AFTER
     rate = run.rows_per_second if run.is_active and not stalled else None
     return RunProgress(
         rows=rows,
@@ -52,6 +63,7 @@ def run_progress(run: Run) -> RunProgress:
         else None,
         elapsed=(now - run.started_at).total_seconds() if run.started_at else None,
         stalled_for=silent if stalled else None,
+        silent=silent,
     )
 
 
@@ -60,9 +72,8 @@ def audit_progress(audit: Audit, tables: Sequence[AuditedTable]) -> RunProgress:
     rows = sum(table.compared_rows for table in tables)
     total = sum(table.expected_rows or table.compared_rows for table in tables)
     now = audit.finished_at or timezone.now()
-    heartbeat = audit.heartbeat_at if audit.is_active else None
-    silent = (now - heartbeat).total_seconds() if heartbeat else 0
-    stalled = silent >= STALLED_AFTER
+    silent = silence(audit) if audit.is_active else None
+    stalled = silent is not None and silent >= STALLED_AFTER
     rate = audit.rows_per_second if audit.is_active and not stalled else None
     left = max(0, total - rows)
     done = audit.status == Audit.Status.FINISHED
@@ -74,4 +85,5 @@ def audit_progress(audit: Audit, tables: Sequence[AuditedTable]) -> RunProgress:
         eta=left / rate if rate and left else None,
         elapsed=(now - audit.started_at).total_seconds() if audit.started_at else None,
         stalled_for=silent if stalled else None,
+        silent=silent,
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from migrations_ui import claims, tasks, workers
@@ -16,6 +16,7 @@ from migrations_ui.claims import lease
 from migrations_ui.execution import WORKER, leaving
 from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Audit, Event, Run, Step, TableCopy
+from migrations_ui.pace import silence
 from migrations_ui.plans import Plan
 from migrations_ui.sides import Refused
 from migrations_ui.states import move
@@ -231,9 +232,7 @@ def at_work() -> QuerySet[Run]:
 
 def last_heard_of(run: Run) -> str:
     """How long the run's worker has been silent, and when it is given up."""
-    silence = ExpressionWrapper(ControlClock() - F("heartbeat_at"), output_field=DurationField())
-    found = Run.objects.filter(pk=run.pk).annotate(silence=silence).values_list("silence").get()
-    seconds = max(0.0, found[0].total_seconds())
+    seconds = silence(run) or 0.0
     left = max(0.0, lease().total_seconds() - seconds)
     return (
         f"The worker of {run} was last heard of {seconds:,.0f} s ago. If it stays silent, the next "
@@ -267,7 +266,7 @@ def hand_over(run: Run) -> None:
     elif run.takeovers >= MOST_TAKEOVERS:
         end(run, f"{run.takeovers + 1} workers in a row have vanished before a chunk was done.")
     else:
-        age = (timezone.now() - run.heartbeat_at).total_seconds() if run.heartbeat_at else 0
+        age = silence(run) or 0.0
         move(
             run.pk,
             S.QUEUED,

@@ -137,11 +137,6 @@ def took(work: Run | TableCopy | Step) -> str:
 
 
 @register.filter
-def seconds_since(moment: datetime | None) -> float | None:
-    return None if moment is None else (timezone.now() - moment).total_seconds()
-
-
-@register.filter
 def ago(moment: datetime | None) -> SafeString | str:
     """A time relative to now, the exact one in its title."""
     if moment is None:

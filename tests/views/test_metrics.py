@@ -199,5 +199,5 @@ def test_no_history_changes_the_number_of_queries(
         make_run("running", active_dest=str(number))
         make_audit("identical", "differs")
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         metrics.exposition()

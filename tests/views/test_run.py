@@ -295,7 +295,7 @@ def test_the_number_of_tables_does_not_change_the_number_of_queries(
     run = make_run("running", tables=tables)
     operator.get(f"/runs/{run.pk}/live/")
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         operator.get(f"/runs/{run.pk}/live/")
 
 
