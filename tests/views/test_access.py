@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from migrations_ui import positions
+from migrations_ui import positions, urls
 from migrations_ui.models import Audit, Run, SignOff
 from tests.views.conftest import Files
 
-Url = tuple[str, tuple[int, ...]]
+Url = tuple[str, tuple[int | str, ...]]
 SignIn = Callable[[Any], Client]
 
 LOOK: list[Url] = [
@@ -37,6 +37,8 @@ LOOK: list[Url] = [
     ("sign_off_since", (1,)),
     ("metrics", ()),
     ("workers_live", ()),
+    ("preflight_live", ()),
+    ("nobody", ("note",)),
 ]
 DOWNLOAD: list[Url] = [
     ("run_rejected_csv", (1,)),
@@ -49,6 +51,7 @@ DOWNLOAD: list[Url] = [
 ]
 CONFIRM: list[Url] = [("catch_up", ()), ("run_new", ()), ("run_new_live", ())]
 ACT: list[Url] = [
+    ("preflight_check", ()),
     ("tables_count", ()),
     ("select", ()),
     ("run_transforms", ()),
@@ -67,6 +70,13 @@ ACT: list[Url] = [
 ]
 SIGN: list[Url] = [("audit_sign", (1,)), ("audit_sign_off", (1,))]
 EVERYTHING = LOOK + DOWNLOAD + CONFIRM + ACT + SIGN
+FOR_ANYBODY = {"healthz"}
+WIPE: list[Url] = [
+    *CONFIRM,
+    ("run_start", ()),
+    ("run_back", (1,)),
+    ("catch_up_start", ()),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +98,11 @@ def ask(client: Client, url: Url, **headers: str) -> Any:
     name, args = url
     method = client.post if url in [*ACT, SIGN[1]] else client.get
     return method(reverse(name, args=args), headers=headers)
+
+
+def test_every_address_is_asked_here() -> None:
+    names = {pattern.name for pattern in urls.urlpatterns}
+    assert names == {name for name, _ in EVERYTHING} | FOR_ANYBODY
 
 
 @pytest.mark.parametrize("url", EVERYTHING)
@@ -148,12 +163,13 @@ def test_signing_needs_a_permission_of_its_own(
     assert "Can start and cancel runs" not in text(response)
 
 
-def test_starting_a_run_needs_the_permission_to_wipe(
-    sign_in: SignIn, alice: Any, text: Callable[[Any], str]
+@pytest.mark.parametrize("url", WIPE)
+def test_what_leads_to_a_wipe_needs_the_permission_to_wipe(
+    sign_in: SignIn, alice: Any, url: Url, text: Callable[[Any], str]
 ) -> None:
     alice.user_permissions.filter(codename="wipe_destination").first().user_set.remove(alice)
 
-    response = sign_in(alice).post(reverse("run_start"))
+    response = ask(sign_in(alice), url)
 
     assert response.status_code == 403
     assert "Can confirm the wipe of the destination" in text(response)
@@ -200,7 +216,7 @@ def test_pages_are_not_kept_by_caches(sign_in: SignIn, alice: Any, url: Url) -> 
     assert "no-store" in ask(sign_in(alice), url)["Cache-Control"]
 
 
-@pytest.mark.parametrize("url", [url for url in LOOK + DOWNLOAD if url[1]])
+@pytest.mark.parametrize("url", [url for url in LOOK + DOWNLOAD if 1 in url[1]])
 def test_what_does_not_exist_is_not_found(sign_in: SignIn, alice: Any, url: Url) -> None:
     name, args = url
     for number in (99, 10**30):
