@@ -12,6 +12,7 @@ from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database, Write
 from migrations_ui.engine.errors import Cancelled, EngineError, RowRefused, ServerError
 from migrations_ui.engine.layout import Layout
+from tests.conftest import MakeDatabase
 from tests.engine.conftest import (
     DIRECTIONS,
     VENDORS,
@@ -97,6 +98,32 @@ def test_rows_are_counted_over_many_batches(
     assert len(progress) > 1
     assert progress == sorted(set(progress))
     assert progress[-1] == other.count("t") == 5_000
+
+
+@pytest.mark.parametrize("dest", ["postgresql", "mysql"])
+def test_of_two_workers_that_are_started_on_one_chunk_the_later_one_copies_it(
+    dest: str,
+    make_database: MakeDatabase,
+    open_database: OpenDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(copying, "BATCH", 10_000)
+    urls = make_database("sqlite"), make_database(dest)
+    one, other, source, target = (open_database(url) for url in (*urls, *urls))
+    layout = filled(one, other, 5_000)
+    run(other, "DELETE FROM t")
+    seen: list[int] = []
+
+    def is_overtaken(rows: int) -> None:
+        seen.append(rows)
+        if len(seen) == 3:  # some rows are written, and none is committed
+            assert copy_chunk(source, target, Chunk(layout, again=True), nothing) == 5_000
+
+    with pytest.raises(ServerError) as caught:
+        copy_chunk(one, other, Chunk(layout), is_overtaken)
+    assert caught.value.transient
+    counts = "SELECT count(*), count(DISTINCT id) FROM t"
+    assert [tuple(row) for row in target.query(counts)] == [(5_000, 5_000)]
 
 
 @pytest.mark.parametrize("dest", VENDORS)
