@@ -193,3 +193,26 @@ def test_with_three_workers_of_which_one_is_killed_every_few_seconds_a_run_still
     machines.dest(QUICK[machines.vendor])
     machines.whole(run)
     assert len(machines.holders(run)) > 1
+
+
+@pytest.mark.parametrize("machines", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("limit", "ends"), [(16, "incomplete"), (15, "failed")])
+def test_the_reject_limit_of_a_run_is_spent_by_two_processes_together(
+    machines: Machines, worker: StartWorker, limit: int, ends: str
+) -> None:
+    machines.dest("ALTER TABLE django_admin_log ADD CHECK (id % 500 <> 0)")  # refuses 16 rows
+    for _ in range(2):
+        worker(machines.another())
+    run = machines.start(*LOG, reject_limit=limit)
+    if ends == "incomplete":
+        wait_until(lambda: len(machines.holders(run)) == 2)
+        machines.dest(QUICK[machines.vendor])
+    assert machines.wait_for_end(run) == ends, machines.told(run)
+    kept = "SELECT count(*), count(DISTINCT key) FROM migrations_ui_rejectedrow"
+    arrived = machines.dest("SELECT count(*) FROM django_admin_log")
+    if ends == "incomplete":
+        assert len(machines.holders(run)) == 2
+        assert machines.rows(kept.replace("key", "`key`")) == [(limit, limit)]
+        assert arrived == [(ROWS - limit,)]
+    else:
+        assert arrived == [(0,)]  # the table of a refused row is emptied again

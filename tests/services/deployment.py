@@ -33,7 +33,8 @@ services.count_now(labels)
 services.check_data_now(labels, "alice")
 plan = services.plan(labels)
 try:
-    run = services.start(labels, plan.dest.name, plan.fingerprint, "alice")
+    options = services.Options(**{options!r})
+    run = services.start(labels, plan.dest.name, plan.fingerprint, "alice", options=options)
     answer = run.pk
 except services.Refused as refusal:
     answer = str(refusal)
@@ -66,9 +67,9 @@ class Deployment:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    def start(self, *labels: str) -> Any:
+    def start(self, *labels: str, **options: Any) -> Any:
         """The number of the run that was started, or why it was refused."""
-        return self.shell(START.format(labels=list(labels)))
+        return self.shell(START.format(labels=list(labels), options=options))
 
     def cancel(self, run: int) -> Any:
         """Click on the button; the answer's status."""
