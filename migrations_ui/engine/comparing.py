@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import NamedTuple, Protocol
 
 from migrations_ui.engine.databases.base import Database, KeyList, KeyRange, Rows, TypedColumn
 from migrations_ui.engine.equality import Equality, differing, normal
@@ -97,6 +97,14 @@ class Comparison:
 Found = Callable[[RowDifference], None]
 
 
+class ByKey(Protocol):
+    """Writes the rows of a side that have the listed keys; without keys, all of them."""
+
+    def __call__(
+        self, write: Callable[[bytes], object], *, listed: Sequence[bytes] = ()
+    ) -> object: ...
+
+
 def is_ordered(layout: Layout) -> bool:
     """Whether both vendors sort the table's key alike: of integers all do."""
     key = [layout.columns[position] for position in layout.key_positions]
@@ -110,6 +118,7 @@ class Pair:
 
     def __init__(self, layout: Layout, source: Database, dest: Database) -> None:
         self.layout = layout
+        self.finds_by_literal = (source.finds_by_literal, dest.finds_by_literal)
         zeros = source.has_negative_zero and dest.has_negative_zero
         self.equalities = [
             Equality(column.loaded_as, column.source, column.dest, has_negative_zero=zeros)
@@ -189,6 +198,38 @@ class Pair:
                 for key in keys
             ),
         )
+
+    def with_keys(self, read: ByKey, keys: Sequence[bytes], *, on_source: bool) -> list[bytes]:
+        """The rows of one side that have these keys; `read` gives its rows by key, or all.
+
+        What a literal does not find may be there, spelt in another way or transformed: a date with
+        a T, a UUID in capitals.  Such a key is looked for among all rows.
+        """
+        found: list[bytes] = []
+        read(found.append, listed=keys)
+        rows = lines(found)
+        if self.is_found_by_literal(on_source=on_source):
+            return rows
+        lost = {self.same_key(key, on_source=side) for key in keys for side in (True, False)}
+        lost -= {self.same_key(self.key_of(line), on_source=on_source) for line in rows}
+
+        def pick(block: bytes) -> None:
+            for line in lines([block]):
+                if self.same_key(self.key_of(line), on_source=on_source) in lost:
+                    rows.append(line)
+
+        if lost:
+            read(pick)
+        return rows
+
+    def is_found_by_literal(self, *, on_source: bool) -> bool:
+        """Whether a literal of a canonical key finds every row of a side that has the key."""
+        if any(
+            column.kind is Kind.FLOAT or (on_source and column.transform)
+            for column in self.key_columns
+        ):
+            return False
+        return is_ordered(self.layout) or self.finds_by_literal[not on_source]
 
     # -- Rows -------------------------------------------------------------------------------------
 
@@ -320,22 +361,20 @@ class Suspects:
             return
         keys = [row.key for row in waiting]
         source, dest = self.connections()
-        there: list[bytes] = []
-        self.pair.read_source(source, there.append, listed=keys)
-        here: list[bytes] = []
-        self.pair.read_dest(dest, here.append, listed=keys)
-        sources = self._by_key(there, on_source=True)
-        dests = self._by_key(here, on_source=False)
+        sources = self._by_key(partial(self.pair.read_source, source), keys, on_source=True)
+        dests = self._by_key(partial(self.pair.read_dest, dest), keys, on_source=False)
         for row in waiting:
             same = self.pair.same_key(row.key, on_source=row.source is not None)
             again = self.pair.judged(row.key, sources.get(same), dests.get(same))
             if again is not None:
                 self._believe(again)
 
-    def _by_key(self, blocks: Sequence[bytes], *, on_source: bool) -> dict[bytes, bytes]:
+    def _by_key(
+        self, read: ByKey, keys: Sequence[bytes], *, on_source: bool
+    ) -> dict[bytes, bytes]:
         return {
             self.pair.same_key(self.pair.key_of(line), on_source=on_source): line
-            for line in lines(blocks)
+            for line in self.pair.with_keys(read, keys, on_source=on_source)
         }
 
     def _believe(self, row: RowDifference) -> None:

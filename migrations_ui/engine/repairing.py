@@ -194,11 +194,13 @@ def delete(pair: Pair, spool: Spool, dest: Database) -> None:
 def rows_of(pair: Pair, keys: Sequence[bytes], source: Database) -> list[bytes]:
     """The source's canonical rows that have these keys, as it has them now."""
     layout = pair.layout
-    found: list[bytes] = []
-    listed = pair.keys_listed(source, layout.source_columns, keys)
-    rows = Rows(layout.filters, listed=listed)
-    source.read(layout.source_name, layout.source_columns, found.append, rows)
-    return found
+
+    def read(write: Callable[[bytes], object], *, listed: Sequence[bytes] = ()) -> None:
+        chosen = pair.keys_listed(source, layout.source_columns, listed) if listed else None
+        rows = Rows(layout.filters, listed=chosen)
+        source.read(layout.source_name, layout.source_columns, write, rows)
+
+    return [line + b"\n" for line in pair.with_keys(read, keys, on_source=True)]
 
 
 class Witness:
@@ -232,6 +234,9 @@ class Spool:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        key = [layout.columns[position] for position in layout.key_positions]
+        # What Django converts on the way is not what the source has.
+        self.has_key = bool(key) and not any(column.through for column in key)
         self.rows = 0
         self.problem = ""
         self._lock = threading.Lock()
@@ -257,7 +262,7 @@ class Spool:
     def add(self, row: RowDifference) -> None:
         """Note a row that differs."""
         self.rows += 1
-        if not self.layout.key_positions or NULL in row.key.split(b"\t"):
+        if not self.has_key or NULL in row.key.split(b"\t"):
             self.problem = (
                 f"Rows of {self.layout.label} differ that have no key to find them by: copy "
                 "the table again."

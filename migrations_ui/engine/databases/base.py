@@ -95,6 +95,8 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     is_a_file: ClassVar[bool] = False
     # A column of numbers takes texts as well, and keeps them.
     keeps_texts: ClassVar[bool] = False
+    # A literal of a canonical value finds every row that has the value, however it was written.
+    finds_by_literal: ClassVar[bool] = True
     # Names of tables and columns that differ only in case are the same.
     folds_names: bool = False
 

@@ -42,6 +42,7 @@ class Database(Indexing, Positions, Sessions):
     folds_names = True
     refuses_digits = True
     keeps_texts = True
+    finds_by_literal = False
     has_negative_zero = False
     writes_at_once = False
     is_a_file = True
