@@ -13,8 +13,8 @@ from functools import cached_property, partial
 from typing import NamedTuple, Protocol
 
 from migrations_ui.engine.databases.base import Database, KeyList, KeyRange, Rows, TypedColumn
-from migrations_ui.engine.equality import Equality, differing, normal
-from migrations_ui.engine.kinds import NULL, Kind, unescape
+from migrations_ui.engine.equality import Equality, differing
+from migrations_ui.engine.kinds import NULL, Kind, is_odd, unescape
 from migrations_ui.engine.layout import CopiedColumn, Layout
 
 # Differences of one table that are kept with their values; the others are counted.
@@ -243,7 +243,7 @@ class Pair:
         values = key.split(b"\t")
         forms = [self.equalities[position] for position in self.key]
         return b"\t".join(
-            normal(form.of_source if on_source else form.of_dest, value)
+            form.normal(value, on_source=on_source)
             for form, value in zip(forms, values, strict=True)
         )
 
@@ -309,7 +309,8 @@ def common(one: bytes, other: bytes) -> int:
 def value_text(value: bytes) -> str | None:
     """A canonical value for people: None for NULL, bytes that are no UTF-8 as `\\xff`."""
     found = unescape(value)
-    return None if found is None else found.decode(errors="backslashreplace")
+    odd = " (not of the column's kind)" if is_odd(value) else ""
+    return None if found is None else found.decode(errors="backslashreplace") + odd
 
 
 def row_text(line: bytes) -> str | None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from migrations_ui.engine.comparing import Pair, Suspects, lines
-from migrations_ui.engine.equality import normal
 
 BUCKETS = 1 << 16
 # Bytes of rows that are held to be matched, and what Python needs for each besides.
@@ -35,7 +34,7 @@ class Sums:
         self.sizes = [0] * BUCKETS
         # Bytes that differ say little of these columns, so what is hashed is their normal form.
         self.forms = {
-            position: equality.of_source if on_source else equality.of_dest
+            position: equality
             for position, equality in enumerate(pair.equalities)
             if equality.is_spelt_freely
         }
@@ -60,7 +59,7 @@ class Sums:
             return line
         values = line.split(b"\t")
         for position, form in self.forms.items():
-            values[position] = normal(form, values[position])
+            values[position] = form.normal(values[position], on_source=self.on_source)
         return b"\t".join(values)
 
     @property

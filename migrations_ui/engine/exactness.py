@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.kinds import NULL, ODD, Kind, unescape
+from migrations_ui.engine.kinds import NULL, ODD, Kind, is_odd, unescape
 from migrations_ui.engine.layout import CopiedColumn, Layout, loses_digits
 
 Fits = Callable[[bytes], bool]
@@ -59,10 +59,7 @@ def refuse_inexact(layout: Layout, rows: bytes) -> None:
 
 def without_odd(layout: Layout, rows: bytes, dest: Database) -> bytes:
     """The rows with their odd values plain; `RowRefused` for the first that doesn't fit."""
-    kinds = NUMBERS | DATES
-    columns = [
-        (index, column) for index, column in enumerate(layout.columns) if column.kind in kinds
-    ]
+    columns = list(enumerate(layout.columns))
     lines = rows.split(b"\n")
     for number, line in enumerate(lines):
         if ODD not in line:
@@ -77,16 +74,13 @@ def without_odd(layout: Layout, rows: bytes, dest: Database) -> bytes:
     return b"\n".join(lines)
 
 
-def is_odd(value: bytes) -> bool:
-    """Whether the source marked the value; a text may end in an exclamation mark, too."""
-    return value.endswith(ODD) and not value.endswith(b"\\" + ODD)
-
-
 def why_odd(value: bytes, column: CopiedColumn, dest: Database) -> str:
     """What keeps an odd value from fitting, or nothing."""
     shown = (unescape(value) or b"").decode(errors="backslashreplace")
     if column.kind in DATES:
         return f"{shown} is no {column.kind}"
+    if column.kind not in NUMBERS:
+        return ""  # bytes among texts, or texts among bytes: preflight has warned of them
     if not NUMBER.fullmatch(value):
         keeps = dest.keeps_texts and column.kind in (Kind.INTEGER, Kind.BOOLEAN, Kind.DECIMAL)
         return "" if keeps else f"{shown} is no number"

@@ -82,3 +82,11 @@ def unescape(value: bytes) -> bytes | None:
         part.replace(b"\\t", b"\t").replace(b"\\n", b"\n").replace(b"\\r", b"\r").replace(ODD, b"")
         for part in parts
     )
+
+
+def is_odd(value: bytes) -> bool:
+    """Whether a value is marked as odd; a text may end in a backslash and an exclamation mark."""
+    if not value.endswith(ODD):
+        return False
+    before = value.removesuffix(ODD)
+    return (len(before) - len(before.rstrip(b"\\"))) % 2 == 0

@@ -198,7 +198,7 @@ def plain(column: TypedColumn, quote: Callable[[str], str]) -> str:
     kind, facts = column.kind, column.column
     name = quote(facts.name)
     if kind is Kind.BINARY:
-        return f"CASE WHEN {name} IS NOT NULL THEN lower(hex({name})) END"
+        return f"CASE typeof({name}) WHEN 'blob' THEN lower(hex({name})) END"
     if kind in WHOLE_NUMBERS:
         return f"CASE typeof({name}) WHEN 'integer' THEN {name} END"
     if kind in (Kind.FLOAT, Kind.DECIMAL):

@@ -36,7 +36,11 @@ def expression(column: TypedColumn, quote: Callable[[str], str]) -> str:
     kind, facts = column.kind, column.column
     name = quote(facts.name)
     if kind is Kind.BINARY:
-        return f"CASE typeof({name}) WHEN 'null' THEN '\\N' ELSE lower(hex({name})) END"
+        digits = f"lower(hex({name}))"
+        return (
+            f"CASE typeof({name}) WHEN 'null' THEN '\\N' WHEN 'blob' THEN {digits} "
+            f"ELSE {odd(digits)} END"
+        )
     return (
         f"CASE typeof({name}) WHEN 'null' THEN '\\N' "
         f"WHEN 'integer' THEN {integers(facts, kind, name)} "
@@ -88,7 +92,8 @@ def texts(column: TypedColumn, name: str) -> str:
     if kind in DATES:
         readable = f"CASE typeof({name}) WHEN 'text' THEN {text_of(kind, name)} END"
         return f"ifnull({escaped(readable)}, {odd(escaped(name))})"
-    return escaped(text_of(kind, name))
+    text = escaped(text_of(kind, name))
+    return f"CASE typeof({name}) WHEN 'text' THEN {text} ELSE {odd(text)} END"
 
 
 def odd(sql: str) -> str:
