@@ -128,7 +128,10 @@ class Witness:
 
 
 def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) -> list[Layout]:
-    """The layouts with the columns that both sides compute: never copied, but compared."""
+    """The layouts with the columns that the destination computes: never copied, but compared.
+
+    Whether the source computes them, too, or has had its values written.
+    """
     there = source.columns([layout.source_name for layout in layouts])
     here = dest.columns([layout.dest_name for layout in layouts])
     same_vendor = source.vendor == dest.vendor
@@ -138,7 +141,7 @@ def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) 
         added = []
         for name, column in here[layout.dest_name].items():
             other = lookup(there[layout.source_name], name, source.folds_names)
-            if not column.generated or other is None or not other.generated:
+            if not column.generated or other is None:
                 continue
             kind = column_kind(other, column, fields.get(name), same_vendor=same_vendor)
             if kind is not None:

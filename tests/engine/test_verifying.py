@@ -225,6 +225,21 @@ def test_minus_zero_is_zero_only_where_a_side_knows_no_other(dest: str, copied: 
     assert compared(there, here, layout).is_identical
 
 
+@pytest.mark.parametrize(("source", "dest"), DIRECTIONS)
+def test_a_value_that_only_the_destination_computes_is_compared(
+    source: str, dest: str, open_pair: OpenPair
+) -> None:
+    there, here = open_pair(source, dest)
+    run(there, "CREATE TABLE t (id integer NOT NULL PRIMARY KEY, twice integer)")
+    computed = "twice integer GENERATED ALWAYS AS (id * 2) STORED"
+    run(here, f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, {computed})")
+    run(there, "INSERT INTO t VALUES (1, 2), (2, 5)")
+    layout, _ = layout_of(there, here, "t")
+    copy_chunk(there, here, Chunk(layout), lambda rows: None)
+    (one,) = compared(there, here, layout).differences
+    assert (one.key, one.column, one.source, one.dest) == ("2", "twice", "5", "4")
+
+
 # -- Keys that the vendors sort in different ways --------------------------------------------------
 
 WORDS = [
