@@ -34,7 +34,15 @@ from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
 from migrations_ui.tables import Glance, glances, kept_counts
 from migrations_ui.throttle import Throttle
 from migrations_ui.ticker import Ticker
-from migrations_ui.verdicts import as_json, note, row_problems, rows_are, transforms_of, verdict_of
+from migrations_ui.verdicts import (
+    COLUMNS,
+    as_json,
+    note,
+    row_problems,
+    rows_are,
+    transforms_of,
+    verdict_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -294,7 +302,7 @@ class Auditing:
             if finding.code.startswith("table-missing"):
                 row.status = AuditedTable.Status.DONE
             if finding.code == "column-extra-source":
-                row.structure = [*row.structure, note("columns", finding.message)]
+                row.structure = [*row.structure, note(COLUMNS, finding.message)]
             row.save()
 
     # -- Verdicts ---------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from migrations_ui.models import Audit, AuditedTable, Event, RejectedRow, Run, S
 from migrations_ui.models import SignOffAttempt as Attempt
 from migrations_ui.sides import Refused, host_tables
 from migrations_ui.signing_models import canonical, digest, in_utc
+from migrations_ui.verdicts import COLUMNS
 
 logger = logging.getLogger(__name__)
 
@@ -66,13 +67,23 @@ def obstacles(audit: Audit, moves: list[positions.Since]) -> list[str]:
     ]
 
 
-def doubts(moves: list[positions.Since]) -> list[str]:
-    """What can't be told of the time since the audit: the operator has to answer for it."""
-    return [
+def doubts(audit: Audit, moves: list[positions.Since]) -> list[str]:
+    """What the audit does not tell, in sentences: the operator has to answer for it."""
+    return not_compared(audit) + [
         f"Whether the {side.word}, {side.name}, was written after this audit had begun can't be "
         f"told. {side.movement.why}"
         for side in moves
         if side.movement.state is State.UNKNOWN
+    ]
+
+
+def not_compared(audit: Audit) -> list[str]:
+    """Columns of the source that no model has, so that nothing was done about them."""
+    return [
+        f"{table.label}: {line['message']}"
+        for table in audit.tables.all()
+        for line in table.structure
+        if line["what"] == COLUMNS
     ]
 
 
@@ -97,7 +108,7 @@ def sign(request: HttpRequest, audit: Audit, password: str, *, answers: bool = F
         raise Refused(" ".join(found))
     if audit.sign_offs.filter(operator=operator).exists():
         raise Refused(f"{operator} has signed {audit} off already.")
-    open_questions = doubts(moves)
+    open_questions = doubts(audit, moves)
     if open_questions and not answers:
         raise Refused(" ".join([*open_questions, "Say that you answer for it, or audit again."]))
     verify(request, audit, password)

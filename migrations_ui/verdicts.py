@@ -7,6 +7,7 @@ from migrations_ui.engine.structure import Line
 from migrations_ui.models import Audit, AuditedTable
 
 Verdict = Audit.Verdict
+COLUMNS = "columns"  # what a line is called that tells of a column which was not compared
 
 
 def transforms_of(layout: Layout) -> list[str]:

@@ -370,9 +370,7 @@ class Suspects:
             if again is not None:
                 self._believe(again)
 
-    def _by_key(
-        self, read: ByKey, keys: Sequence[bytes], *, on_source: bool
-    ) -> dict[bytes, bytes]:
+    def _by_key(self, read: ByKey, keys: Sequence[bytes], *, on_source: bool) -> dict[bytes, bytes]:
         return {
             self.pair.same_key(self.pair.key_of(line), on_source=on_source): line
             for line in self.pair.with_keys(read, keys, on_source=on_source)

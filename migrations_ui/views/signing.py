@@ -66,7 +66,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
         not_audited=signing.not_audited(set(labels)),
         moves=moves,
         obstacles=signing.obstacles(audit, moves),
-        doubts=signing.doubts(moves),
+        doubts=signing.doubts(audit, moves),
     )
 
 

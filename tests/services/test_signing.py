@@ -204,6 +204,19 @@ def test_what_cannot_be_told_is_answered_for_and_kept(audit: Audit, sign: Sign) 
     assert "can't be told" in sentence
 
 
+def test_a_column_that_was_not_compared_is_answered_for_and_kept(shop: Shop, sign: Sign) -> None:
+    shop.execute("source", "ALTER TABLE auth_group ADD COLUMN motto varchar(9)")
+    audit = ended(start(GROUPS)).audits.get()
+    assert audit.is_green
+
+    with pytest.raises(Refused, match="The source has a column motto"):
+        sign(audit)
+    signed = sign(audit, answers=True)
+
+    (sentence,) = signed.contents["answered_for"]
+    assert sentence.startswith("auth.Group: The source has a column motto that neither")
+
+
 def test_a_wrong_password_signs_nothing_and_is_written_down_without_it(
     audit: Audit, sign: Sign, caplog: pytest.LogCaptureFixture
 ) -> None:
