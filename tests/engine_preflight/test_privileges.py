@@ -12,7 +12,7 @@ from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.mysql.inspecting import GRANT, granted, parsed
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.preflight import Report
-from tests.engine_preflight.conftest import Check, Make, alarms, execute, somebody
+from tests.engine_preflight.conftest import Check, Make, alarms, codes, execute, somebody
 from tests.engine_preflight.owned import (
     PASSWORD,
     as_root,
@@ -75,6 +75,17 @@ def test_a_reader_may_read_the_source(owner: Config, shop: Make, check: Check) -
         "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO eve",
     )
     assert alarms(check(through(owner, "eve"), shop("postgresql"))) == []
+
+
+def test_a_foreign_key_whose_triggers_are_off_is_not_valid(
+    postgres: PrivatePostgres, owner: Config, shop: Make, check: Check
+) -> None:
+    """As a load leaves it that a superuser has cut short."""
+    triggers = f'ALTER TABLE "{ORDERS}" {{}} TRIGGER ALL'
+    as_superuser(postgres, owner["NAME"], triggers.format("DISABLE"))
+    assert "constraint-not-valid" in codes(check(shop("postgresql"), owner))
+    as_superuser(postgres, owner["NAME"], triggers.format("ENABLE"))
+    assert alarms(check(shop("postgresql"), owner)) == []
 
 
 def test_what_a_reader_lacks_is_named(owner: Config, shop: Make, check: Check) -> None:

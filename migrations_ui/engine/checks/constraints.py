@@ -64,8 +64,8 @@ def not_valid(label: str, table: str, what: str) -> Finding:
         table=table,
         message=f"The {what} of {table} is there on the destination, but not valid: rows may "
         "violate it.",
-        remedy="Validate it (ALTER TABLE … VALIDATE CONSTRAINT, or REINDEX INDEX), or make it "
-        "anew.",
+        remedy="Validate it (ALTER TABLE … VALIDATE CONSTRAINT, or REINDEX INDEX), switch its "
+        "triggers on (ENABLE TRIGGER ALL), or make it anew.",
     )
 
 

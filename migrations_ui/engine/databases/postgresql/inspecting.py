@@ -176,9 +176,14 @@ class Inspector(inspecting.Inspector):
         ]
 
     def invalid_foreign_keys(self, tables: Sequence[str]) -> list[tuple[str, str]]:
-        return [
-            (table, name) for table, name, _, valid in self._constraints("f", tables) if not valid
-        ]
+        """Those that were never validated, and those whose triggers are off."""
+        found = self.database.query(
+            f"SELECT wanted, conname FROM {TABLES} JOIN pg_constraint k ON conrelid = c.oid "
+            "WHERE contype = 'f' AND (NOT convalidated OR EXISTS (SELECT FROM pg_trigger "
+            "WHERE tgconstraint = k.oid AND tgenabled NOT IN ('O', 'A'))) ORDER BY 1, 2",
+            [list(tables)],
+        )
+        return [(table, name) for table, name in found]
 
     def _constraints(self, types: str, tables: Sequence[str]) -> list[tuple[Any, ...]]:
         return self.database.query(
