@@ -31,6 +31,13 @@ class SignOffs(models.QuerySet["SignOff"]):
     def bulk_update(self, *args: Any, **kwargs: Any) -> Never:
         raise WrittenOnceError
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> Never:
+        """It could replace what is there."""
+        raise WrittenOnceError
+
+    def _raw_delete(self, using: str | None) -> Never:
+        raise WrittenOnceError
+
 
 def canonical(record: Any) -> str:
     """The one text for a record: sorted keys, no spaces, UTF-8."""

@@ -128,6 +128,10 @@ def test_a_record_that_was_tampered_with_is_told(
         lambda signed: SignOff.objects.all().delete(),
         lambda signed: SignOff.objects.bulk_update([signed], ["operator"]),
         lambda signed: SignOff._base_manager.filter(pk=signed.pk).update(operator="bob"),
+        lambda signed: SignOff.objects.bulk_create(
+            [signed], update_conflicts=True, unique_fields=["id"], update_fields=["operator"]
+        ),
+        lambda signed: SignOff.objects.all()._raw_delete("default"),
     ],
 )
 def test_a_sign_off_is_never_changed_nor_deleted(
