@@ -37,6 +37,9 @@ OF_TYPES = {
 # Hazards that no date or time can be which is written as Django writes it.
 ABOUT_DATES = {"zero-date", "zero-date-kept", "invalid-date", "invalid-datetime", "invalid-time"}
 SIX_DIGITS = "." + 6 * "[0-9]"
+# How many texts are looked at together; SQLite's expressions may be 1,000 deep.
+JOINED = 100
+PARTED = "char(31)"
 
 
 class Reader(readers.Reader):
@@ -59,17 +62,31 @@ class Reader(readers.Reader):
         return bytes_of(self.name(column))
 
     def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
-        """One for each column: the types of nearly all values rule most of its hazards out."""
+        """One for each column: the types of nearly all values rule most of its hazards out.
+
+        Texts that are no UTF-8 have one for each row, which calls a function once for all of them.
+        """
         columns: dict[Column, list[Hazard]] = {}
+        texts = [hazard for hazard in hazards if hazard.source and hazard.code == "invalid-utf8"]
         for hazard in hazards:
-            if hazard.source and hazard.code != "null-refused":
+            if hazard.source and hazard.code != "null-refused" and hazard not in texts:
                 columns.setdefault(hazard.source, []).append(hazard)
-        return {
+        found = {
             hazard: guard
             for column, its_own in columns.items()
             if (guard := self.guard(column, its_own))
             for hazard in its_own
         }
+        for start in range(0, len(texts), JOINED):
+            part = texts[start : start + JOINED]
+            found |= dict.fromkeys(part, self.any_not_utf8([h.source for h in part if h.source]))
+        return found
+
+    def any_not_utf8(self, columns: Sequence[Column]) -> str:
+        """One of the values is no UTF-8; what parts them keeps two from making up a character."""
+        values = f" || {PARTED} || ".join(f"ifnull({self.name(column)}, '')" for column in columns)
+        joined = bytes_of(f"({values})")
+        return f"CASE WHEN is_ascii({joined}) THEN 0 ELSE not_utf8({joined}) END"
 
     def guard(self, column: Column, hazards: Sequence[Hazard]) -> str:
         """True for a value that one of these hazards is about, or of an odd type; "": no guard."""
