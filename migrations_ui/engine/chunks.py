@@ -82,6 +82,7 @@ class Queue:
 
     def __init__(self, chunks: Iterable[Chunk]) -> None:
         self._waiting = list(chunks)
+        self._totals = totals(self._waiting)
         self._active: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -90,7 +91,7 @@ class Queue:
         with self._lock:
             if not self._waiting:
                 return None
-            chunk = first(self._waiting, self._active)
+            chunk = first(self._waiting, self._active, self._totals)
             self._waiting.remove(chunk)
             self._active[chunk.layout.label] += 1
             return chunk
@@ -107,12 +108,20 @@ class Queue:
             return active | {chunk.layout.label for chunk in self._waiting}
 
 
-def first(waiting: Sequence[Chunk], active: Mapping[str, int]) -> Chunk:
-    """The chunk to begin next: of the table with the fewest workers, then with the most to do."""
-    left: Counter[str] = Counter()
-    for chunk in waiting:
-        left[chunk.layout.label] += chunk.size
+def totals(chunks: Iterable[Chunk]) -> Counter[str]:
+    """What there is to do for each table, by label."""
+    found: Counter[str] = Counter()
+    for chunk in chunks:
+        found[chunk.layout.label] += chunk.size
+    return found
+
+
+def first(waiting: Sequence[Chunk], active: Mapping[str, int], totals: Mapping[str, int]) -> Chunk:
+    """The chunk to begin next: of the table with the fewest workers, then with the most to do.
+
+    With all that there was to do, not what is left: who has begun with a table goes on with it.
+    """
     return min(
         waiting,
-        key=lambda c: (active.get(c.layout.label, 0), -left[c.layout.label], c.position),
+        key=lambda c: (active.get(c.layout.label, 0), -totals[c.layout.label], c.position),
     )
