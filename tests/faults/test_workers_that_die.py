@@ -11,7 +11,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from dashboard.queue import LEAVING
 from tests.conftest import ROOT, manage
 from tests.faults.conftest import IN_THE_WAY, LOG, Scene, StartWorker, Whole, holding
 from tests.services.conftest import Postgres
@@ -53,9 +52,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_its_run_to_the_next(
     stopped = worker(scene)
     run = scene.start(*LOG)
     scene.wait_for_chunk(run)
-    asked = time.monotonic()
     assert stopped.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - asked < LEAVING
     assert scene.status(run) == "queued"
     postgres.execute("DROP TRIGGER slow ON django_admin_log")
     worker(scene)
