@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from migrations_ui.engine.comparing import Comparison
-from migrations_ui.engine.errors import Cancelled, EngineError
+from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import PAUSES, pause
 from migrations_ui.health_models import ControlClock
@@ -26,17 +26,23 @@ RATE_WINDOW = 10.0
 
 
 class AuditRecorder:
-    """Keeps progress in memory, writes it at most twice a second, and hears of a cancel."""
+    """Keeps progress in memory, writes it at most twice a second, and hears when it is to stop.
 
-    def __init__(self, audit: Audit, throttle: Throttle) -> None:
+    `leaving` is set when this process is to stop.
+    """
+
+    def __init__(
+        self, audit: Audit, throttle: Throttle, leaving: threading.Event | None = None
+    ) -> None:
         self.audit_id = audit.pk
         self.throttle = throttle
+        self.leaving = leaving or threading.Event()
         self.run_id = audit.run_id
         self._rows: Counter[str] = Counter()  # by label: rows not written yet
         self._ended: deque[tuple[Layout, Comparison | EngineError]] = deque()
         self._total = 0
         self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
-        self._cancelled = threading.Event()
+        self._stop: EngineError | None = None
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
@@ -56,9 +62,9 @@ class AuditRecorder:
         self._ended.append((layout, error))
 
     def check(self) -> None:
-        """Raise `Cancelled` when the operator has asked to stop."""
-        if self._cancelled.is_set():
-            raise Cancelled("The audit was cancelled.")
+        """Raise `Cancelled`, or `Suspended`, when it is to stop."""
+        if self._stop:
+            raise self._stop
 
     def again(self, error: EngineError, attempt: int) -> bool:
         if attempt > len(PAUSES):
@@ -92,8 +98,10 @@ class AuditRecorder:
                 self._keep(*self._ended[0])
                 self._ended.popleft()
             self._mine().update(heartbeat_at=ControlClock(), rows_per_second=self._rate())
-        if self._is_to_stop():
-            self._cancelled.set()
+        if self._is_cancelled():
+            self._stop = Cancelled("The audit was cancelled.")
+        elif self.leaving.is_set():
+            self._stop = Suspended("The worker was stopped. The next one begins anew.")
 
     def doing(self, what: str) -> None:
         """Say what the audit is at."""
@@ -109,7 +117,7 @@ class AuditRecorder:
         what = f"comparing every cell, more slowly: {why}" if why else "comparing every cell"
         self._mine().update(doing=what[:255])
 
-    def _is_to_stop(self) -> bool:
+    def _is_cancelled(self) -> bool:
         if self._mine().filter(status=Audit.Status.CANCELLING).exists():
             return True
         if self.run_id is None:

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
+from threading import Event
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -18,7 +20,7 @@ from migrations_ui.backing_off import BackingOff
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.base import Database
-from migrations_ui.engine.errors import Cancelled, EngineError
+from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.persisting import connected, persist
@@ -49,6 +51,8 @@ logger = logging.getLogger(__name__)
 Verdict = Audit.Verdict
 # A worker writes its heartbeat twice a second; one that is silent for so long has died.
 SILENCE = timedelta(seconds=60)
+# What an audited table has before anybody begins with it.
+ASKED = ("position", "label", "table", "expected_rows", "source_rows_before", "dest_rows_before")
 VANISHED = "The worker has vanished in the middle of it. Start another audit."
 
 
@@ -104,18 +108,20 @@ def audit(
     audit_id: int,
     known: Mapping[str, Comparison] | None = None,
     throttle: Throttle | None = None,
+    leaving: Event | None = None,
 ) -> None:
     """Compare both sides as was asked for, and write the verdicts: once, then for good.
 
     `known`, by label, was compared just before by the run whose audit this is, and `throttle` holds
-    that run back; any other audit gives way to a busy source by itself.
+    that run back; any other audit gives way to a busy source by itself.  When `leaving` is set, the
+    audit is left to the next worker, which begins with it anew.
     """
     now = timezone.now()
     queued = Audit.objects.filter(pk=audit_id, status=Audit.Status.QUEUED)
     if not queued.update(status=Audit.Status.RUNNING, started_at=now, heartbeat_at=ControlClock()):
         return
     report = Audit.objects.get(pk=audit_id)
-    recorder = AuditRecorder(report, throttle or Throttle(None))
+    recorder = AuditRecorder(report, throttle or Throttle(None), leaving)
     ticker = Ticker(recorder.tick)
     ticker.start()
     try:
@@ -127,6 +133,8 @@ def audit(
             ticker.stop()
     except Cancelled:
         _end(report, Audit.Status.CANCELLED)
+    except Suspended:
+        _queue_again(report)
     except EngineError as error:
         _end(report, Audit.Status.FAILED, str(error))
     except BaseException as error:
@@ -153,6 +161,20 @@ def _end(report: Audit, status: str, error: str = "") -> None:
         rows_per_second=None,
         finished_at=timezone.now(),
     )
+
+
+def _queue_again(report: Audit) -> None:
+    """Leave the audit as if nobody had begun with it; who looks for what waits will find it."""
+    with transaction.atomic():
+        running = Audit.objects.filter(pk=report.pk, status=Audit.Status.RUNNING)
+        if not running.update(
+            status=Audit.Status.QUEUED, started_at=None, doing="", rows_per_second=None
+        ):
+            return  # it was cancelled in this moment, or given up for dead
+        asked = list(report.tables.values(*ASKED))
+        report.tables.all().delete()
+        AuditedTable.objects.bulk_create(AuditedTable(audit=report, **table) for table in asked)
+    logger.info("%s is left to the next worker", report)
 
 
 def worst(verdicts: set[str]) -> str:

@@ -23,8 +23,8 @@ def answer_count_request(request_id: int) -> None:
 
 @db_task()
 def execute_audit(audit_id: int) -> None:
-    """Do a queued audit."""
-    auditing.audit(audit_id)
+    """Do a queued audit; where this process is asked to stop, the next one does it."""
+    auditing.audit(audit_id, leaving=execution.leaving)
 
 
 @db_task()

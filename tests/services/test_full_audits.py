@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from migrations_ui.audit_recorder import AuditRecorder
 from migrations_ui.engine.comparing import Comparison, Pair
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import Layout
-from migrations_ui.models import Audit, AuditedTable, Run
+from migrations_ui.models import Audit, AuditedTable, Difference, Run
 from tests.services.conftest import GROUPS, Shop, confirm, count, ended, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -147,6 +148,33 @@ def test_a_cancelled_audit_stops_and_has_no_verdict(
     assert (audit.status, audit.verdict, audit.is_green) == ("cancelled", "not-checked", False)
     with pytest.raises(services.Refused, match="not active"):
         services.cancel_audit(audit)
+
+
+def test_an_audit_whose_worker_is_asked_to_stop_is_begun_anew_by_the_next(
+    copied: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied.execute("dest", "UPDATE auth_group SET name = 'x' WHERE id = 1")
+    audit = services.request_audit(LABELS, "alice")
+    compared, leaving = AuditRecorder.compared, threading.Event()
+
+    def leave_then(self: AuditRecorder, layout: Layout, found: Comparison) -> None:
+        compared(self, layout, found)
+        leaving.set()
+        self.tick()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditRecorder, "compared", leave_then)
+        auditing.audit(audit.pk, leaving=leaving)
+    audit.refresh_from_db()
+    assert (audit.status, audit.verdict, audit.doing) == ("queued", "not-checked", "")
+    assert {table.status for table in audit.tables.all()} == {"waiting"}
+    assert [table.label for table in audit.tables.all()] == LABELS
+    assert not Difference.objects.exists()
+
+    auditing.audit(audit.pk, leaving=threading.Event())
+    audit.refresh_from_db()
+    assert (audit.status, audit.verdict) == ("finished", "differs")
+    assert Difference.objects.count() == 1
 
 
 def test_an_audit_whose_worker_died_does_not_run_for_ever(copied: Shop) -> None:
