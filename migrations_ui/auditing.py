@@ -11,10 +11,9 @@ from functools import partial
 from threading import Event
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from migrations_ui import counting, positions
+from migrations_ui import copies, counting, positions
 from migrations_ui.audit_recorder import AuditRecorder
 from migrations_ui.backing_off import BackingOff
 from migrations_ui.engine.catalog import Table
@@ -30,7 +29,7 @@ from migrations_ui.engine.transfer import SequenceState, sequence_states
 from migrations_ui.engine.transforms import parse, transformed
 from migrations_ui.engine.verifying import compare_tables
 from migrations_ui.health_models import ControlClock
-from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, TableCopy
+from migrations_ui.models import Audit, AuditedTable, Run
 from migrations_ui.pace import silence
 from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
 from migrations_ui.tables import Glance, glances, kept_counts
@@ -236,7 +235,7 @@ class Auditing:
         self.labels = list(report.tables.values_list("label", flat=True))
 
     def run(self) -> None:
-        runs = last_runs(self.report, self.labels)
+        runs = copies.last_runs(self.report, self.labels)
         with self.connected() as (source, dest):
             positions.note(self.report, "start", self.recorder, known=self.known)
             found, findings = persist(
@@ -260,7 +259,7 @@ class Auditing:
             self.connect,
             self.recorder,
             workers=self.report.workers,
-            set_aside={label: rejected(run, label, found) for label, run in runs.items()},
+            set_aside={label: copies.rejected(run, label, found) for label, run in runs.items()},
         )
         self.recorder.tick()
         self.recorder.doing("looking at keys, indexes, constraints and references")
@@ -389,36 +388,3 @@ class Auditing:
 def open_read_only(ends: Endpoints) -> Database:
     """The destination, on a connection that can't write: an audit changes nothing."""
     return Endpoints(ends.dest, ends.dest, ends.control, ends.time_zone).open_source()
-
-
-def last_runs(report: Audit, labels: Sequence[str]) -> dict[str, Run]:
-    """For each table the run that copied it last, if any: that of the audit, if it did."""
-    own = report.run if report.run and report.run.mode == Run.Mode.COPY else None
-    return last_copies(report.source["identity"], report.dest["identity"], labels, own)
-
-
-def last_copies(
-    source: str, dest: str, labels: Sequence[str], own: Run | None = None
-) -> dict[str, Run]:
-    """For each table the run that copied it last from this source onto this destination."""
-    copies = TableCopy.objects.filter(
-        label__in=labels,
-        status=TableCopy.Status.DONE,
-        run__mode=Run.Mode.COPY,
-        run__source__identity=source,
-        run__dest__identity=dest,
-    ).select_related("run")
-    if own:
-        copies = copies.filter(run=own)
-    return {copy.label: copy.run for copy in copies.order_by("run_id")}
-
-
-def rejected(run: Run, label: str, found: Sequence[Layout]) -> list[bytes]:
-    """The rows of a table that a run has set aside and that have not arrived since."""
-    signatures = {layout.label: layout.signature for layout in found}
-    rows = RejectedRow.objects.filter(Q(arrived_at=None), run=run, label=label)
-    return [
-        bytes(row.row).rstrip(b"\n")
-        for row in rows.iterator()
-        if row.signature == signatures.get(label)
-    ]

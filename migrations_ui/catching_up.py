@@ -15,7 +15,7 @@ from typing import NoReturn
 from django.db.models import F
 from django.utils import timezone
 
-from migrations_ui import auditing, plans, positions
+from migrations_ui import copies, plans, positions
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
@@ -48,7 +48,7 @@ def plan(labels: Iterable[str], *, reverse: bool = False, newer_only: bool = Fal
     if newer_only:
         labels = list(newer_by(labels)) or refuse_all()
     current = plans.make_plan(labels, reverse=reverse)
-    runs = auditing.last_copies(current.source.identity, current.dest.identity, current.labels)
+    runs = copies.last_copies(current.source.identity, current.dest.identity, current.labels)
     declared = {
         text
         for run in runs.values()
@@ -96,13 +96,13 @@ def repair(
     """Compare and repair; the tables, and what was found of those in which nothing was changed."""
     found = checked(run, recorder, links)
     labels = [layout.label for layout in found]
-    copies = auditing.last_copies(run.source["identity"], run.dest["identity"], labels)
+    runs = copies.last_copies(run.source["identity"], run.dest["identity"], labels)
     work = Repair(
         found,
         links.open,
         Ledger(run, recorder),
         workers=run.workers,
-        set_aside={label: auditing.rejected(copy, label, found) for label, copy in copies.items()},
+        set_aside={label: copies.rejected(one, label, found) for label, one in runs.items()},
     )
     work.run()
     changed = {layout.label for layout in work.changed}

@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from migrations_ui import auditing, positions
+from migrations_ui import copies, positions
 from migrations_ui.engine.databases.positions import Position, State
 from migrations_ui.models import Audit, AuditedTable, Event, RejectedRow, Run, SignOff
 from migrations_ui.models import SignOffAttempt as Attempt
@@ -179,7 +179,7 @@ def record(audit: Audit, taken: dict[str, Position], open_questions: list[str]) 
     """Everything that a sign-off rests on, as JSON; it never holds a credential."""
     tables = list(audit.tables.all())
     labels = [table.label for table in tables]
-    runs = auditing.last_runs(audit, labels)
+    runs = copies.last_runs(audit, labels)
     return {
         "format": FORMAT,
         "statement": STATEMENTS[Audit.Verdict(audit.verdict)],

@@ -1,0 +1,43 @@
+"""Which run copied a table last from this source onto this destination, and what it set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from migrations_ui.engine.layout import Layout
+from migrations_ui.models import Audit, RejectedRow, Run, TableCopy
+
+
+def last_runs(report: Audit, labels: Sequence[str]) -> dict[str, Run]:
+    """For each table the run that copied it last, if any: that of the audit, if it did."""
+    own = report.run if report.run and report.run.mode == Run.Mode.COPY else None
+    return last_copies(report.source["identity"], report.dest["identity"], labels, own)
+
+
+def last_copies(
+    source: str, dest: str, labels: Sequence[str], own: Run | None = None
+) -> dict[str, Run]:
+    """For each table the run that copied it last from this source onto this destination."""
+    copies = TableCopy.objects.filter(
+        label__in=labels,
+        status=TableCopy.Status.DONE,
+        run__mode=Run.Mode.COPY,
+        run__source__identity=source,
+        run__dest__identity=dest,
+    ).select_related("run")
+    if own:
+        copies = copies.filter(run=own)
+    return {copy.label: copy.run for copy in copies.order_by("run_id")}
+
+
+def rejected(run: Run, label: str, found: Sequence[Layout]) -> list[bytes]:
+    """The rows of a table that a run has set aside and that have not arrived since."""
+    signatures = {layout.label: layout.signature for layout in found}
+    rows = RejectedRow.objects.filter(Q(arrived_at=None), run=run, label=label)
+    return [
+        bytes(row.row).rstrip(b"\n")
+        for row in rows.iterator()
+        if row.signature == signatures.get(label)
+    ]
