@@ -103,7 +103,7 @@ bench: packages $(VENV)/.installed-test ## race Cutover against its rivals; SCAL
 		--constraint constraints.txt --editable ".[mysql,test,bench]" </dev/null || \
 		echo "Python's rivals can't be installed; the bench goes on without." >&2
 	@$(BIN)/python -m tests.bench $(if $(SCALE),--scale "$(SCALE)") $(if $(RUNS),--runs "$(RUNS)") \
-		--only "$(ONLY)"
+		--only "$(ONLY)" --against "$(AGAINST)"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(call install,.)

@@ -40,7 +40,8 @@ def main() -> None:
     }
     found: list[Bar] = []
     with ExitStack() as keeping:
-        race = Race(prepared_ground(keeping), options.scale, options.runs, say)
+        ground = prepared_ground(keeping)
+        race = Race(ground, options.scale, options.runs, say, options.against)
         for part in options.only:
             say(f"\n{part} …")
             measured, bars = COURSE.get(part, partial(direction, name=part))(race)
@@ -94,9 +95,11 @@ def arguments() -> Namespace:
         "--runs", type=int, help="of each contestant; 3 at the seed's size, else 1 unless given"
     )
     parser.add_argument("--only", default="", help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--against", default="", help="words of the names of rivals and limits")
     options = parser.parse_args()
     options.runs = options.runs or (3 if options.scale >= 1 else 1)
     options.only = [part for part in options.only.split(",") if part] or list(PARTS)
+    options.against = [word for word in options.against.split(",") if word]
     if unknown := set(options.only) - set(PARTS):
         parser.error(f"ONLY: {', '.join(sorted(unknown))} is none of {', '.join(PARTS)}")
     return options

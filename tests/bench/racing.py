@@ -29,6 +29,7 @@ class Race:
     scale: float
     runs: int
     tell: Tell
+    against: Sequence[str] = ()  # words of the names of rivals and limits; none: all of them
     prepared: dict[str, list[File]] = field(default_factory=dict)  # by the source's vendor
 
     def run(self, name: str) -> dict[str, Outcome]:
@@ -36,7 +37,7 @@ class Race:
         direction = DIRECTIONS[name]
         files = self.files(direction.source)
         rows, size = sum(file.rows for file in files), sum(file.size for file in files)
-        entrants = entered(direction, files)
+        entrants = self.chosen(entered(direction, files))
         outcomes = {who.name: Outcome(who.name, rows, size, who.note) for who in entrants}
         fixed = {
             who.name: self.fixed(direction, who, outcomes[who.name])
@@ -48,6 +49,11 @@ class Race:
                 if not (outcomes[who.name].failure or is_enough(name, outcomes[who.name])):
                     self.one(direction, who, outcomes[who.name], fixed.get(who.name, 0.0))
         return outcomes
+
+    def chosen(self, entrants: Sequence[Contestant]) -> list[Contestant]:
+        """Ourselves, and those of the others who were asked for."""
+        words = self.against or [""]
+        return [who for who in entrants if who.name == OURS or any(w in who.name for w in words)]
 
     def files(self, vendor: str) -> list[File]:
         """The source's rows in files, written when they are first asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.bench import ending
 from tests.bench.contestants import DIRECTIONS, Contestant, Direction
-from tests.bench.figures import FASTER
+from tests.bench.figures import FASTER, bars
 from tests.bench.process import Failed, Measured
 from tests.bench.racing import Race
 from tests.bench.report import race_table
@@ -99,3 +100,16 @@ def test_a_slow_rival_runs_once_but_for_the_one_that_the_bar_is_about(
         "a": 3,
         "b": 1,
     }
+
+
+def test_only_those_run_who_were_asked_for_and_ourselves(
+    race: Race, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(source: Place, dest: Place, folder: Path) -> Measured:
+        return Measured(1.0, 1.0)
+
+    names = ("Cutover", "pgloader", "seed's method", "limit, indexes built")
+    contestants(monkeypatch, *(Contestant(name, run) for name in names))
+    chosen = replace(race, against=["pgloader", "limit"], runs=1).run("here-there")
+    assert list(chosen) == ["Cutover", "pgloader", "limit, indexes built"]
+    assert bars("here-there", chosen)
