@@ -160,7 +160,7 @@ class Command(CutoverCommand):
         tell = partial(self.stderr.write, style_func=str)  # it is not an error
         run = services.left_behind(plan, tell, mode, newer_only=newer_only)
         if run:
-            tell(f"{run} was left behind; this goes on with it.")
+            tell(f"{run} was left behind; this goes on with it, as it was confirmed then.")
         return run
 
     def warn_of_writers(self, *, reverse: bool) -> None:
