@@ -43,6 +43,7 @@ PER_PAGE = 25
 SLACK = timedelta(seconds=2)
 MOST_ROWS = 8  # of tables that come with one poll
 MOST_WORKERS = 32
+LIVELY = 10  # seconds of a run in which its page asks each second; then each two, which costs half
 PATIENCE = 10  # seconds in the queue before the page says that no worker has taken the run
 MOST_REJECTED = 100_000  # more are no exceptions, and the worker holds them in memory
 
@@ -356,6 +357,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
         "heading": _heading(run, progress),
         "status_template": f"cutover/run/status/{run.status}.html",
         "progress": progress,
+        "every": 1 if (progress.elapsed or 0) < LIVELY else 2,
         "declared": transforms.declared(run.transforms),
         "left_out": _left_out(run, progress),
         "aftermath": None if moving else Aftermath.of(run),
@@ -374,7 +376,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 
 def _rejected(run: Run, rejection: Rejection) -> list[RejectedRow]:
-    """The first rejected rows; none while the run is polled each second."""
+    """The first rejected rows; none while the run is polled."""
     return (
         list(rejected.rows(run)[: rejected.SHOWN]) if rejection.total and not run.is_active else []
     )

@@ -23,7 +23,7 @@ from tests.servers import free_port, orphan_guard
 
 OPERATOR, PASSWORD = "bench", "bench-password"
 PATIENCE = 60  # seconds until it must answer
-EVERY = 1.0  # seconds between two polls of a browser, as the page says
+POLLED = re.compile(r'hx-trigger="every (\d+)s"')
 
 
 def pages(run: int) -> dict[str, str]:
@@ -85,20 +85,25 @@ class Server:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def seconds_of(fragment: str) -> float:
+    """After how many seconds a fragment is asked for again; after one, where it does not say."""
+    found = POLLED.search(fragment)
+    return float(found[1]) if found else 1.0
+
+
 @contextmanager
 def polling(browsers: Sequence[Browser], path: str) -> Iterator[None]:
-    """Each of these browsers asks for the path once a second meanwhile, out of step."""
+    """Each of these browsers asks for the path meanwhile, out of step, as often as it says."""
     stop = Event()
 
     def poll(browser: Browser, first: float) -> None:
         wait = first
         while not stop.wait(wait):
-            browser.get("poll", path)
-            wait = EVERY
+            wait = seconds_of(browser.get("poll", path))
 
     with ThreadPoolExecutor(max(1, len(browsers))) as threads:
         polls = [
-            threads.submit(poll, browser, number / len(browsers) * EVERY)
+            threads.submit(poll, browser, number / len(browsers))
             for number, browser in enumerate(browsers)
         ]
         try:

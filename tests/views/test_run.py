@@ -119,6 +119,15 @@ def test_a_run_in_another_state_brings_all_of_its_tables(
     assert len(re.findall(r'<tr id="table-\d+"', fragment)) == 30
 
 
+@pytest.mark.parametrize(("age", "every"), [(3, "every 1s"), (60, "every 2s")])
+def test_a_page_asks_each_second_at_first_and_then_half_as_often(
+    operator: Client, make_run: MakeRun, age: int, every: str
+) -> None:
+    run = make_run(Run.Status.RUNNING, started_at=timezone.now() - timedelta(seconds=age))
+    fragment = operator.get(f"/runs/{run.pk}/live/").content.decode()
+    assert re.findall(r'id="run"[^>]*hx-trigger="([^"]+)"', fragment) == [every]
+
+
 @pytest.mark.parametrize("status", Run.Status.values)
 def test_polling_ends_with_the_run(
     operator: Client, make_run: MakeRun, text: Text, status: str
