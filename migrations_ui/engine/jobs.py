@@ -97,7 +97,7 @@ class Jobs:
             self._wait(ended)
 
     def done(self, job: Job) -> None:
-        """A worker is through with its job, however that went."""
+        """A worker has done its job; of one that failed nobody tells, since all stop then."""
         with self._changed:
             self._under_way.remove(job)
             self._ended += 1

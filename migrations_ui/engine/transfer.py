@@ -176,16 +176,16 @@ class Transfer(Loading):
         jobs = self.jobs(dest, keys, indexes)
 
         def work(job: Job, source: Database, dest: Database) -> None:
-            try:
-                if isinstance(job, Chunk):
-                    self.copy(job, source, dest)
-                elif isinstance(job, Build):
-                    self.build(job, source, dest)
-                else:
-                    put = partial(put_back, job.keys, dest, self.ledger.restored)
-                    problems.extend(persist(self, put, source, dest))
-            finally:
-                jobs.done(job)
+            if isinstance(job, Chunk):
+                self.copy(job, source, dest)
+            elif isinstance(job, Build):
+                self.build(job, source, dest)
+            else:
+                put = partial(put_back, job.keys, dest, self.ledger.restored)
+                problems.extend(persist(self, put, source, dest))
+            # Not where it failed: a table whose index can't be built is to be emptied, which a
+            # foreign key that another worker puts back in this moment would prevent.
+            jobs.done(job)
 
         self.ledger.phase("load")
         self.crew.share(jobs.claim, work)  # type: ignore[misc]  # mypy infers no union from both
