@@ -93,3 +93,65 @@ def test_rows_are_read_in_the_order_of_their_keys(
     create(database, "integer")
     numbers = [int(row) for row in read(database, Rows(order=("a",)))]
     assert numbers == sorted(numbers)
+
+
+# Rows of a table that is large enough for estimates, and what gives their numbers.
+MANY = 120_000
+SERIES = {
+    "postgresql": "SELECT n FROM generate_series(1, 120000) n",
+    # More than a thousand iterations are more than MariaDB's sessions allow.
+    "mysql": "WITH RECURSIVE a(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM a WHERE n < 399) "
+    "SELECT a.n * 300 + b.n + 1 AS n FROM a JOIN a b ON b.n < 300",
+}
+# Two thirds of the rows in a thousandth of the keys' range, the others 10^12 apart.
+GAPPY = "CASE WHEN n < 80000 THEN n - 40000 ELSE (n - 80000) * 1000000000000 + 80000 END"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "key"),
+    [("mysql", "bigint"), ("postgresql", "bigint"), ("postgresql", "varchar(40)")],
+)
+def test_estimated_ranges_hold_every_row_once_and_about_as_many_as_was_asked_for(
+    vendor: str, key: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    database = open_database(make_database(vendor))
+    run(database, f"CREATE TABLE t (a {key} NOT NULL PRIMARY KEY, filler varchar(100))")
+    run(database, f"INSERT INTO t SELECT {GAPPY}, 'some text of a row' FROM ({SERIES[vendor]}) s")
+    run(database, {"mysql": "ANALYZE TABLE t", "postgresql": "VACUUM t"}[vendor])
+    column = database.columns(["t"])["t"]["a"]
+    every = 40_000
+    cuts = list(database.cuts("t", [column], every))
+    bounds = [None, *cuts, None]
+    ranges = [KeyRange(("a",), after, upto) for after, upto in itertools.pairwise(bounds)]
+    counts = [database.count("t", Rows(keys=keys)) for keys in ranges]
+    assert sum(counts) == MANY
+    assert len(counts) == MANY // every
+    assert all(every / 2 < count < every * 2 for count in counts)
+
+
+def test_a_large_table_of_mysql_is_cut_without_reading_its_rows(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    database = open_database(make_database("mysql"))
+    run(database, "CREATE TABLE t (a bigint NOT NULL PRIMARY KEY)")
+    run(database, f"INSERT INTO t SELECT {GAPPY} FROM ({SERIES['mysql']}) s")
+    run(database, "ANALYZE TABLE t")
+    column = database.columns(["t"])["t"]["a"]
+    before = read_so_far(database)
+    assert len(list(database.cuts("t", [column], 20_000))) == MANY // 20_000 - 1
+    assert read_so_far(database) - before < 1_000
+
+
+def read_so_far(database: Database) -> int:
+    """The rows that this session of MySQL has stepped over in indexes."""
+    steps = "SHOW SESSION STATUS WHERE variable_name IN ('Handler_read_next', 'Handler_read_prev')"
+    return sum(int(count) for _, count in database.query(steps))
+
+
+@pytest.mark.parametrize("vendor", SERIES)
+def test_an_empty_table_has_no_cuts(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    database = open_database(make_database(vendor))
+    run(database, "CREATE TABLE t (a bigint NOT NULL PRIMARY KEY)")
+    assert list(database.cuts("t", [database.columns(["t"])["t"]["a"]], 50_000)) == []

@@ -255,11 +255,26 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
         return f"{self.quote(table)}.{self.quote(name)}"
 
     def cuts(self, table: str, key: Sequence[Column], every: int) -> Iterator[tuple[str, ...]]:
-        """Bounds (see `KeyRange`) that cut the table into ranges of `every` rows.
+        """Bounds (see `KeyRange`) that cut the table into ranges of about `every` rows.
 
-        Each is one step through the key's index from the last: linear in all, whatever gaps there
-        are between the keys.
+        They hold every row, whatever was estimated; only how many are in a range is not exact.
         """
+        bounds = self.estimated_cuts(table, key, every)
+        yield from self.counted_cuts(table, key, every) if bounds is None else bounds
+
+    def estimated_cuts(
+        self, table: str, key: Sequence[Column], every: int
+    ) -> list[tuple[str, ...]] | None:
+        """The same from statistics or a sample; None where there are none for such a key or range.
+
+        What it reads does not grow with the table, or hardly.
+        """
+        return None
+
+    def counted_cuts(
+        self, table: str, key: Sequence[Column], every: int
+    ) -> Iterator[tuple[str, ...]]:
+        """The same, exactly, by steps through the key's index, whatever its gaps: a scan of it."""
         names = tuple(column.name for column in key)
         bounds = ", ".join(self.bound(column) for column in key)
         after = None
@@ -286,25 +301,32 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
 
     def orphans(self, key: ForeignKey) -> tuple[int, list[str]]:
         """How many rows lead nowhere by this foreign key, and a few of the values."""
-        child = [f"c.{self.quote(name)}" for name in key.columns]
-        parent = [f"p.{self.quote(name)}" for name in key.parent_columns]
-        joined = " AND ".join(f"{a} = {b}" for a, b in zip(child, parent, strict=True))
-        present = " AND ".join(f"{name} IS NOT NULL" for name in child)
-        source = (
-            f"FROM {self.quote(key.table)} c LEFT JOIN {self.quote(key.parent)} p ON {joined} "
-            f"WHERE {present} AND {parent[0]} IS NULL"
+        table = self.quote(key.table)
+        child = ", ".join(f"c.{self.quote(name)}" for name in key.columns)
+        pairs = [
+            (f"c.{self.quote(name)}", f"p.{self.quote(other)}")
+            for name, other in zip(key.columns, key.parent_columns, strict=True)
+        ]
+        alone = (
+            f"c LEFT JOIN {self.quote(key.parent)} p "
+            f"ON {' AND '.join(f'{name} = {other}' for name, other in pairs)} "
+            f"WHERE {' AND '.join(f'{name} IS NOT NULL' for name, _ in pairs)} "
+            f"AND {pairs[0][1]} IS NULL"
         )
-        # Each value once: MySQL steps from one to the next in the key's index.
-        values = f"(SELECT DISTINCT {self.quoted(key.columns)} FROM {self.quote(key.table)}) c"
+        values = table
+        if self.repeats(key.table, key.columns):
+            values = f"(SELECT DISTINCT {self.quoted(key.columns)} FROM {table})"
         rows = self.query(
-            f"SELECT {', '.join(child)} FROM {values} LEFT JOIN {self.quote(key.parent)} p "
-            f"ON {joined} WHERE {present} AND {parent[0]} IS NULL "
-            f"ORDER BY {', '.join(child)} LIMIT {ORPHAN_SAMPLES}"
+            f"SELECT DISTINCT {child} FROM {values} {alone} ORDER BY {child} LIMIT {ORPHAN_SAMPLES}"
         )
         if not rows:
             return 0, []
-        count = int(self.query(f"SELECT COUNT(*) {source}")[0][0])
+        count = int(self.query(f"SELECT COUNT(*) FROM {table} {alone}")[0][0])
         return count, [", ".join(str(value) for value in row) for row in rows]
+
+    def repeats(self, table: str, columns: Sequence[str]) -> bool:
+        """Whether it pays to look each of the columns' values up once, instead of in each row."""
+        return True
 
     # -- Changing the destination -----------------------------------------------------------------
 

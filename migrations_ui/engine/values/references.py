@@ -125,14 +125,17 @@ class References:
             yield finding(layout, edge.hazard("orphans"), edge.orphans, keys)
 
     def any(self, layout: Layout, parent: Layout, children: Columns, parents: Columns) -> bool:
-        """Whether there are orphans at all: each value is looked for once, not each row."""
+        """Whether there are orphans at all: where values repeat, each is looked for once."""
         quote = self.reader.database.quote
-        values = ", ".join(
-            f"{self.reader.bytewise(column.source)} AS {quote(column.source.name)}"
-            for column in children
-        )
-        different = f"(SELECT DISTINCT {values} FROM {quote(layout.source_name)}) child"
-        rest = self.orphaned(different, "child", parent, children, parents)
+        table = quote(layout.source_name)
+        names = [column.source.name for column in children]
+        if self.reader.database.repeats(layout.source_name, names):
+            values = ", ".join(
+                f"{self.reader.bytewise(column.source)} AS {quote(column.source.name)}"
+                for column in children
+            )
+            table = f"(SELECT DISTINCT {values} FROM {table})"
+        rest = self.orphaned(f"{table} child", "child", parent, children, parents)
         return bool(self.reader.database.query(f"SELECT 1 {rest} LIMIT 1"))
 
     def orphaned(

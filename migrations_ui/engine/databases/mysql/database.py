@@ -21,6 +21,7 @@ from migrations_ui.engine.databases.base import (
     TypedColumn,
 )
 from migrations_ui.engine.databases.mysql.columns import make_column
+from migrations_ui.engine.databases.mysql.cutting import Cutting
 from migrations_ui.engine.databases.mysql.indexing import Indexing
 from migrations_ui.engine.databases.mysql.loading import Loading
 from migrations_ui.engine.databases.mysql.positions import Positions
@@ -53,7 +54,7 @@ LOADING_MODE = (
 )
 
 
-class Database(Loading, Indexing, Positions, Sessions):
+class Database(Loading, Cutting, Indexing, Positions, Sessions):
     """A MySQL or MariaDB database."""
 
     vendor = "mysql"
@@ -213,6 +214,18 @@ class Database(Loading, Indexing, Positions, Sessions):
                 tables,
             )
         }
+
+    def repeats(self, table: str, columns: Sequence[str]) -> bool:
+        # From one value to the next is a step in the index, but all different values are a
+        # temporary table, which takes longer than the rows that it spares where they are most.
+        ((values, rows),) = self.query(
+            "SELECT MAX(s.cardinality), MAX(t.table_rows) FROM information_schema.tables t "
+            "LEFT JOIN information_schema.statistics s USING (table_schema, table_name) "
+            "WHERE table_schema = DATABASE() AND table_name = %s "
+            "AND column_name = %s AND seq_in_index = %s",
+            [table, columns[-1], len(columns)],
+        )
+        return values is not None and 2 * int(values) < int(rows or 0)
 
     def _about_tables(self, sql: str, tables: Iterable[str]) -> list[tuple[Any, ...]]:
         """Rows of a query whose `{}` stand for the list of tables."""

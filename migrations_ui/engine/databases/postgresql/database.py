@@ -20,6 +20,7 @@ from migrations_ui.engine.databases.base import (
     TypedColumn,
 )
 from migrations_ui.engine.databases.postgresql.columns import make_column
+from migrations_ui.engine.databases.postgresql.cutting import Cutting
 from migrations_ui.engine.databases.postgresql.indexing import Indexing
 from migrations_ui.engine.databases.postgresql.positions import Positions
 from migrations_ui.engine.databases.postgresql.rows import (
@@ -65,7 +66,7 @@ NAME = (
 )
 
 
-class Database(Indexing, Positions, Sessions):
+class Database(Cutting, Indexing, Positions, Sessions):
     """A PostgreSQL database, in the schemas of the connection's search path."""
 
     vendor = "postgresql"
