@@ -15,7 +15,7 @@ from migrations_ui.engine.rejecting import Rejects, load_batch
 # Bytes of canonical rows that are loaded at once, and that may wait to be loaded.  Both bound the
 # memory of a copy, whatever the table's size.
 BATCH = 1024 * 1024
-AHEAD = 2 * 1024 * 1024
+AHEAD = 1024 * 1024
 # Seconds after which a batch is loaded, whatever its size.
 LONGEST = 1.0
 
@@ -117,7 +117,9 @@ def batches(blocks: Iterable[bytes]) -> Iterator[bytes]:
         waiting.append(block)
         size += len(block)
         if size >= BATCH or time.monotonic() - began >= LONGEST:
-            yield b"".join(waiting)
-            waiting, size, began = [], 0, time.monotonic()
+            batch = b"".join(waiting)
+            waiting.clear()  # before it is loaded, so that it is not held twice
+            yield batch
+            size, began = 0, time.monotonic()
     if waiting:
         yield b"".join(waiting)

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 
 from migrations_ui import services
 from migrations_ui.engine.errors import EngineError
+from migrations_ui.memory import use_one_heap
 
 USAGE = 2  # the exit status of a command that was called wrongly; nothing was touched
 
@@ -24,6 +25,7 @@ class CutoverCommand(BaseCommand):
     nothing: dict[str, Any]
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        use_one_heap()
         try:
             return super().execute(*args, **options)
         except (services.Refused, EngineError) as error:

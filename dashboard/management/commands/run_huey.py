@@ -8,6 +8,7 @@ from typing import Any
 from huey.contrib.djhuey.management.commands import run_huey
 
 from migrations_ui import notifications, patrol, workers
+from migrations_ui.memory import use_one_heap
 
 
 class Command(run_huey.Command):
@@ -16,6 +17,7 @@ class Command(run_huey.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Without huey's own discovery: the host's `tasks` modules are not ours to run."""
         import_module("migrations_ui.tasks")
+        use_one_heap()
         with (
             workers.present() as pulse,
             notifications.courier(),
