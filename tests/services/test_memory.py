@@ -32,5 +32,5 @@ libc.fclose(ctypes.c_void_p(file))
 @pytest.mark.parametrize(("how", "one"), [("one", True), ("as it is", False)])
 def test_threads_allocate_from_one_heap(how: str, one: bool) -> None:
     command = [sys.executable, "-c", PROBE, how]
-    found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # this interpreter
     assert (found.stdout.count("<heap nr=") == 1) is one
