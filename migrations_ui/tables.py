@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -23,7 +24,15 @@ from migrations_ui.sides import Side, endpoints, host_tables
 # For so long a request for counts is taken to be under way.
 PATIENCE = timedelta(minutes=10)
 
-Counts = Mapping[tuple[str, str], TableCount]
+
+class Count(NamedTuple):
+    """An exact count that was kept."""
+
+    rows: int
+    counted_at: datetime
+
+
+Counts = Mapping[tuple[str, str], Count]  # by the database's identity and the table's name
 
 
 @dataclass(frozen=True)
@@ -163,12 +172,15 @@ def catalog_referring(tables: Sequence[Table]) -> dict[str, list[str]]:
     return found
 
 
-def kept_counts(source: Glance, dest: Glance) -> dict[tuple[str, str], TableCount]:
+def kept_counts(source: Glance, dest: Glance) -> Counts:
     """The exact counts that were kept for the two databases."""
     identities = {source.side.identity, dest.side.identity} - {""}
+    kept = TableCount.objects.filter(database__in=identities)
     return {
-        (count.database, count.table): count
-        for count in TableCount.objects.filter(database__in=identities)
+        (database, table): Count(rows, counted_at)
+        for database, table, rows, counted_at in kept.values_list(
+            "database", "table", "rows", "counted_at"
+        )
     }
 
 

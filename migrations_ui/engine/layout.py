@@ -104,16 +104,23 @@ class Layout:
 
 def physical_name(names: Iterable[str], existing: Collection[str], folds: bool) -> str | None:
     """Which of the existing names is meant, however it was shortened or folded."""
-    candidates = [candidate for name in names for candidate in (name, *shortened(name))]
-    for candidate in candidates:
+    names = tuple(names)
+    for candidate in spellings(names):
         if candidate in existing:
             return candidate
     if folds:
         folded = {name.lower(): name for name in existing}
-        for candidate in candidates:
+        for candidate in spellings(names):
             if candidate.lower() in folded:
                 return folded[candidate.lower()]
     return None
+
+
+def spellings(names: Iterable[str]) -> Iterator[str]:
+    """Each name as it is, then shortened: hashes are made only of what isn't found before."""
+    for name in names:
+        yield name
+        yield from shortened(name)
 
 
 def lookup(found: Mapping[str, T], name: str, folds: bool) -> T | None:
