@@ -80,7 +80,7 @@ def of_the_runs() -> Iterator[Metric]:
     newest = Run.objects.order_by("-pk").values_list("pk", flat=True)[:1]
     runs = list(
         Run.objects.filter(Q(active_dest__isnull=False) | Q(pk__in=list(newest)))
-        .defer("traceback")
+        .defer(*Run.LONG)
         .order_by("pk")
         .annotate(
             rows=Sum("tables__copied_rows", default=0),

@@ -72,15 +72,11 @@ class Run(models.Model):
         RESTORE = "restore", "Putting back what was taken off"
 
     # It holds its destination.
-    ACTIVE = (
-        Status.QUEUED,
-        Status.RUNNING,
-        Status.PAUSING,
-        Status.PAUSED,
-        Status.CANCELLING,
-    )
+    ACTIVE = (Status.QUEUED, Status.RUNNING, Status.PAUSING, Status.PAUSED, Status.CANCELLING)
     # A worker is on it, and is expected to give signs of life.
     AT_WORK = (Status.RUNNING, Status.PAUSING, Status.CANCELLING)
+    # What no page shows but that of a run that has ended: one grows with the number of tables.
+    LONG = ("positions", "traceback")
     # It can be gone on with.
     RESUMABLE = (Status.PAUSED, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED)
 

@@ -32,7 +32,7 @@ class Step:
 def overview(request: HttpRequest) -> HttpResponse:
     databases = services.tables_page()
     source, dest = databases.source, databases.dest
-    run = Run.objects.defer("traceback").first()
+    run = Run.objects.defer(*Run.LONG).first()
     audit = Audit.objects.first()
     return site.page(
         request,

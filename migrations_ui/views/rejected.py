@@ -113,7 +113,7 @@ def rows(run: Run) -> QuerySet[RejectedRow]:
 
 
 def _run(pk: int) -> Run:
-    return get_object_or_404(Run.objects.defer("traceback"), pk=pk)
+    return get_object_or_404(Run.objects.defer(*Run.LONG), pk=pk)
 
 
 def _download(lines: Iterator[str], filename: str, content_type: str) -> StreamingHttpResponse:

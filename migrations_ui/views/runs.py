@@ -12,7 +12,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -61,7 +61,7 @@ class Aftermath:
 
     @classmethod
     def of(cls, run: Run) -> Aftermath:
-        tables = list(run.tables.all())
+        tables = list(_tables(run))
         after = [t for t in tables if t.dest_rows_after not in (None, t.copied_rows)]
         strange = after if run.changed_since else []
         tables = [table for table in tables if table not in strange]
@@ -86,7 +86,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         rows=Sum("tables__copied_rows"),
         rejected_rows=Sum("tables__rejected_rows"),
     )
-    page = Paginator(history.defer("traceback"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(history.defer(*Run.LONG), PER_PAGE).get_page(request.GET.get("page"))
     return site.page(request, "cutover/runs.html", "Runs", page=page)
 
 
@@ -175,7 +175,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "cutover/run/page.html",
         f"Run {pk}",
         trail=trail,
-        tables=run.tables.all(),
+        tables=_tables(run),
         **_live(request, run),
     )
 
@@ -192,7 +192,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     context = _live(request, run)
     seen, _, at = request.GET.get("seen", "").partition(" ")
     if seen and (seen != _state(run) or context["rejection"].trying):
-        context["tables"] = run.tables.all()
+        context["tables"] = _tables(run)
     else:
         context["moving"], context["seen"] = _moving(run, at)
     return render(request, "cutover/run/poll.html", context)
@@ -214,9 +214,9 @@ def _moving(run: Run, at: str) -> tuple[list[TableCopy], str]:
     What has ended besides comes with the next polls.
     """
     since = datetime.fromtimestamp(float(at) if at.isdecimal() else time.time(), UTC)
-    recent = run.tables.filter(finished_at__gt=since - SLACK).order_by("finished_at")
+    recent = _tables(run).filter(finished_at__gt=since - SLACK).order_by("finished_at")
     ended = list(recent[:MOST_ROWS])
-    copying = run.tables.filter(status=TableCopy.Status.COPYING, finished_at=None)[:MOST_ROWS]
+    copying = _tables(run).filter(status=TableCopy.Status.COPYING, finished_at=None)[:MOST_ROWS]
     last = ended[-1].finished_at if len(ended) == MOST_ROWS else None
     return [*copying, *ended], _seen(run, last.timestamp() + SLACK.seconds if last else None)
 
@@ -281,7 +281,12 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _run(pk: int) -> Run:
-    return get_object_or_404(Run, pk=pk)
+    return get_object_or_404(Run.objects.defer(*Run.LONG), pk=pk)
+
+
+def _tables(run: Run) -> QuerySet[TableCopy]:
+    """Its tables without their columns, which no page shows."""
+    return run.tables.defer("signature")
 
 
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
@@ -348,7 +353,7 @@ def _live(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the run's fragment shows, in a number of queries that no number of tables changes."""
     progress = services.run_progress(run)
     events = list(run.events.order_by("-id"))
-    audits = list(run.audits.order_by("-id"))
+    audits = list(run.audits.defer("positions").order_by("-id"))
     rejection = Rejection.of(run, events[0] if events else None)
     moving = run.is_active and run.status != Run.Status.PAUSED
     return {

@@ -17,7 +17,7 @@ from migrations_ui.services import Refused
 @require_safe
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The fragment that is polled while a step is tried again."""
-    run = get_object_or_404(Run.objects.defer("traceback"), pk=pk)
+    run = get_object_or_404(Run.objects.defer(*Run.LONG), pk=pk)
     return render(request, "cutover/steps/live.html", {"run": run})
 
 

@@ -158,7 +158,7 @@ def test_the_number_of_rows_does_not_change_the_number_of_queries(
         reject(run, str(key))
     operator.get(f"/runs/{run.pk}/{path}")
 
-    with django_assert_num_queries(10 if path else 17):
+    with django_assert_num_queries(10 if path else 18):
         operator.get(f"/runs/{run.pk}/{path}")
 
 
