@@ -18,6 +18,7 @@ from migrations_ui.views import (
     steps,
     tables,
     transforms,
+    watching,
 )
 
 urlpatterns = [
@@ -44,8 +45,8 @@ urlpatterns = [
     path("runs/start/", runs.start, name="run_start"),
     path("runs/catch-up/", catch_up.new, name="catch_up"),
     path("runs/catch-up/start/", catch_up.start, name="catch_up_start"),
-    path("runs/<int:pk>/", runs.run, name="run"),
-    path("runs/<int:pk>/live/", runs.live, name="run_live"),
+    path("runs/<int:pk>/", watching.run, name="run"),
+    path("runs/<int:pk>/live/", watching.live, name="run_live"),
     path("runs/<int:pk>/pause/", runs.pause, name="run_pause"),
     path("runs/<int:pk>/resume/", runs.resume, name="run_resume"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run_cancel"),

@@ -8,7 +8,6 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.middleware.csrf import get_token
 from django.template.context import RequestContext
 
 from migrations_ui import positions, signing
@@ -55,15 +54,13 @@ def steps_of(context: Mapping[str, Any], run: Run) -> dict[str, Any]:
     steps = list(run.steps.all())
     at_work = [step for step in steps if step.status in (Step.Status.RUNNING, Step.Status.QUEUED)]
     return {
-        "request": context["request"],
-        "csrf_token": get_token(context["request"]),
         "run": run,
         "steps": steps,
         "mended": run.status == Run.Status.INCOMPLETE
         and all(step.status == Step.Status.SUCCEEDED for step in steps),
         "polled": bool(at_work) and not run.is_active,
         "announcement": "; ".join(f"Step {step} is {step.status}" for step in steps),
-        "may_copy": may(context["request"], "copy_run"),
+        "may_retry": not run.is_active and may(context["request"], "copy_run"),
     }
 
 
@@ -75,7 +72,6 @@ def way_back(context: Mapping[str, Any], run: Run | None) -> dict[str, Any]:
     return {
         "run": offered,
         "sign_off": offered.sign_offs.defer("record").first() if offered else None,
-        "csrf_token": get_token(context["request"]),
     }
 
 

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from migrations_ui import signing
 from migrations_ui.engine.databases import access
 from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, SignOff, TableCopy
 from migrations_ui.signing_models import canonical, digest, in_utc
+from migrations_ui.templatetags import table_rows
+from migrations_ui.views import watching
 from tests.conftest import ROOT
 from tests.settings import VARIABLES
 
@@ -95,6 +97,14 @@ def files(migrated: Path, tmp_path: Path, settings: Settings) -> Files:
         "dest": endpoint(f"sqlite:///{found.dest}"),
     }
     return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_shared() -> Iterator[None]:
+    """No test gets what a process has kept of another's pages."""
+    yield
+    watching._shared.cache_clear()
+    table_rows._row.cache_clear()
 
 
 @pytest.fixture

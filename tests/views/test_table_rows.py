@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -25,13 +25,6 @@ GROUP = TableRow(
     references=(),
     referenced_by=(),
 )
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
-    table_rows._row.cache_clear()
-    yield
-    table_rows._row.cache_clear()
 
 
 def times_rendered() -> int:
