@@ -1,7 +1,8 @@
 "use strict";
 
 // The parts of a polled page that lie outside the polled fragment: the window's title, the spoken
-// announcement, and the note that the connection is gone.  Everything works without this file.
+// announcement, the note that the connection is gone, and how often a hidden tab asks.  Everything
+// works without this file.
 
 (() => {
   const suffix = " | Cutover";
@@ -42,6 +43,19 @@
     });
   };
 
+  // A tab that nobody sees asks less often: its title and its notification may be so much later.
+  const hiddenEvery = 10000; // milliseconds
+  const askedAt = new Map(); // by the id of the polled element, which each answer replaces
+
+  const slowWhileHidden = (event) => {
+    const element = event.detail.elt;
+    if (!(element.getAttribute("hx-trigger") || "").startsWith("every ")) return;
+    const now = Date.now();
+    if (document.hidden && now - askedAt.get(element.id) < hiddenEvery) event.preventDefault();
+    else askedAt.set(element.id, now);
+  };
+
+  document.addEventListener("htmx:beforeRequest", slowWhileHidden);
   document.addEventListener("DOMContentLoaded", connected);
   // Not afterSettle, which comes a moment later: title and page would say two things meanwhile.
   document.addEventListener("htmx:afterSwap", connected);

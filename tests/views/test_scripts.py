@@ -218,6 +218,27 @@ def test_a_poll_does_not_close_what_was_opened(open_page: Open, running: Run) ->
     expect(page, ".run-state", "cancelling")
 
 
+POLL_TWICE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  const ask = (elt) =>
+    elt.dispatchEvent(
+      new CustomEvent("htmx:beforeRequest", { bubbles: true, cancelable: true, detail: { elt } }),
+    );
+  const polled = document.createElement("div");
+  polled.id = `polled-${hidden}`;
+  polled.setAttribute("hx-trigger", "every 1s");
+  document.body.append(polled);
+  return [ask(polled), ask(polled), ask(document.body)];
+}"""
+
+
+def test_a_tab_that_nobody_sees_polls_less_often_and_sends_all_else(open_page: Open) -> None:
+    page = open_page("/tables/")
+
+    assert page.evaluate(POLL_TWICE, True) == [True, False, True]
+    assert page.evaluate(POLL_TWICE, False) == [True, True, True]
+
+
 def test_a_lost_connection_is_said_and_the_last_state_stays(open_page: Open, running: Run) -> None:
     page = open_page(f"/runs/{running.pk}/")
 
