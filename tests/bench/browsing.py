@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from http.cookiejar import CookieJar
 from pathlib import Path
 from threading import Event
@@ -23,7 +24,7 @@ from tests.servers import free_port, orphan_guard
 
 OPERATOR, PASSWORD = "bench", "bench-password"
 PATIENCE = 60  # seconds until it must answer
-POLLED = re.compile(r'hx-trigger="every (\d+)s"')
+POLLED = re.compile(r'hx-get="([^"]+)" hx-trigger="every (\d+)s"')
 
 
 def pages(run: int) -> dict[str, str]:
@@ -85,10 +86,10 @@ class Server:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def seconds_of(fragment: str) -> float:
-    """After how many seconds a fragment is asked for again; after one, where it does not say."""
+def next_poll(fragment: str, path: str) -> tuple[float, str]:
+    """After how many seconds it asks for what; for `path` after one, where it does not say."""
     found = POLLED.search(fragment)
-    return float(found[1]) if found else 1.0
+    return (float(found[2]), unescape(found[1])) if found else (1.0, path)
 
 
 @contextmanager
@@ -97,9 +98,9 @@ def polling(browsers: Sequence[Browser], path: str) -> Iterator[None]:
     stop = Event()
 
     def poll(browser: Browser, first: float) -> None:
-        wait = first
+        wait, asked = first, path
         while not stop.wait(wait):
-            wait = seconds_of(browser.get("poll", path))
+            wait, asked = next_poll(browser.get("poll", asked), path)
 
     with ThreadPoolExecutor(max(1, len(browsers))) as threads:
         polls = [

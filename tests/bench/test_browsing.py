@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.browsing import seconds_of
+from tests.bench.browsing import next_poll
 
 
 @pytest.mark.parametrize(
-    ("fragment", "seconds"),
-    [('<div hx-get="/" hx-trigger="every 2s">', 2.0), ("<div>", 1.0)],
+    ("fragment", "expected"),
+    [
+        ('<div hx-get="/live/?q=1&amp;seen=2" hx-trigger="every 2s">', (2.0, "/live/?q=1&seen=2")),
+        ("<div>", (1.0, "/")),
+    ],
 )
-def test_they_ask_as_often_as_the_page_tells_them(fragment: str, seconds: float) -> None:
-    assert seconds_of(fragment) == seconds
+def test_they_ask_for_what_the_page_tells_them_and_as_often(
+    fragment: str, expected: tuple[float, str]
+) -> None:
+    assert next_poll(fragment, "/") == expected
