@@ -16,6 +16,7 @@ Config = dict[str, Any]
 CONNECT_TIMEOUT = 5
 # Seconds that a SQLite connection waits for another one's write.
 BUSY_TIMEOUT = 20
+KEPT_OPEN = 5  # seconds for which a connection to the control database is used again
 
 # Seconds that a lock is waited for, that any statement may take, and that a transaction may stay
 # open without one (its rows come from a slow source, or its process was suspended).
@@ -78,7 +79,12 @@ def endpoint(config: Config) -> Config:
 
 
 def control(config: Config) -> Config:
-    """The control database: in SQLite, readers don't block the writer and writers wait."""
+    """The control database: in SQLite, readers don't block the writer and writers wait.
+
+    A connection is kept for the polls of the next seconds, most of whose time it would take to open
+    one; no longer, lest somebody who puts another file in its place is not heard of.
+    """
+    config = config | {"CONN_MAX_AGE": KEPT_OPEN, "CONN_HEALTH_CHECKS": True}
     if vendor(config) != "sqlite":
         return config
     name = _absolute(config["NAME"])
