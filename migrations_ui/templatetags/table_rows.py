@@ -6,13 +6,13 @@ whoever looks.  So a process keeps what it has rendered of each, by these values
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from django import template
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from migrations_ui.models import Run, TableCopy
 from migrations_ui.progress import Progress
@@ -58,16 +58,22 @@ class CopiedTable:
 
 
 @register.simple_tag
-def copied_row(table: TableCopy, *, oob: bool = False) -> SafeString:
-    """A table's row on the page of its run; `oob`: as it comes with a poll."""
-    return _row("cutover/run/row.html", CopiedTable.of(table), oob=oob)
+def copied_rows(tables: Iterable[TableCopy], *, oob: bool = False) -> SafeString:
+    """Tables' rows on the page of their run; `oob`: as they come with a poll."""
+    rows = (_row("cutover/run/row.html", CopiedTable.of(table), oob=oob) for table in tables)
+    return mark_safe("".join(rows))  # noqa: S308  # escaped there
 
 
 @register.simple_tag
-def table_row(table: TableRow, selection: Collection[str], *, may_copy: bool) -> SafeString:
-    """A table's row on the tables page, ticked where it is in the selection."""
-    ticked = table.label in selection
-    return _row("cutover/tables/row.html", table, ticked=ticked, may_copy=may_copy)
+def table_rows(
+    tables: Iterable[TableRow], selection: Collection[str], *, may_copy: bool
+) -> SafeString:
+    """Tables' rows on the tables page, ticked where they are in the selection."""
+    rows = (
+        _row("cutover/tables/row.html", table, ticked=table.label in selection, may_copy=may_copy)
+        for table in tables
+    )
+    return mark_safe("".join(rows))  # noqa: S308  # escaped there
 
 
 @lru_cache(MOST_KEPT)

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from migrations_ui.models import Run, TableCopy
 from migrations_ui.services import TableRow
-from migrations_ui.templatetags import table_rows
-from migrations_ui.templatetags.table_rows import copied_row, table_row
+from migrations_ui.templatetags import table_rows as tags
+from migrations_ui.templatetags.table_rows import copied_rows, table_rows
 
 HOSTILE = '"><script>alert(1)</script>'
 GROUP = TableRow(
@@ -28,12 +28,12 @@ GROUP = TableRow(
 
 
 def times_rendered() -> int:
-    return table_rows._row.cache_info().misses
+    return tags._row.cache_info().misses
 
 
 def test_a_row_that_shows_the_same_is_rendered_once() -> None:
-    first = table_row(GROUP, frozenset(), may_copy=True)
-    assert table_row(replace(GROUP), frozenset(), may_copy=True) == first
+    first = table_rows([GROUP], frozenset(), may_copy=True)
+    assert table_rows([replace(GROUP)], frozenset(), may_copy=True) == first
     assert times_rendered() == 1
 
 
@@ -50,15 +50,15 @@ def test_a_row_that_shows_the_same_is_rendered_once() -> None:
 def test_a_row_that_shows_something_else_is_rendered_anew(
     row: TableRow, selection: tuple[str, ...], may_copy: bool, shown: str
 ) -> None:
-    before = table_row(GROUP, (), may_copy=True)
-    after = table_row(row, selection, may_copy=may_copy)
+    before = table_rows([GROUP], (), may_copy=True)
+    after = table_rows([row], selection, may_copy=may_copy)
     assert shown not in before
     assert shown in after
 
 
 def test_who_may_only_look_gets_no_box_of_somebody_else() -> None:
-    assert "checkbox" in table_row(GROUP, (), may_copy=True)
-    assert "checkbox" not in table_row(GROUP, (), may_copy=False)
+    assert "checkbox" in table_rows([GROUP], (), may_copy=True)
+    assert "checkbox" not in table_rows([GROUP], (), may_copy=False)
 
 
 def test_hostile_names_are_escaped(make_run: Callable[..., Run]) -> None:
@@ -66,8 +66,8 @@ def test_hostile_names_are_escaped(make_run: Callable[..., Run]) -> None:
     run = make_run("running", tables=1)
     run.tables.update(label=HOSTILE)
 
-    assert "<script" not in table_row(named, (), may_copy=True)
-    assert "<script" not in copied_row(run.tables.get())
+    assert "<script" not in table_rows([named], (), may_copy=True)
+    assert "<script" not in copied_rows(run.tables.all())
 
 
 def test_a_copied_table_is_rendered_again_when_its_run_stands_still(
@@ -75,16 +75,16 @@ def test_a_copied_table_is_rendered_again_when_its_run_stands_still(
 ) -> None:
     run = make_run("running", tables=1)
     run.tables.update(status=TableCopy.Status.COPYING, started_at=timezone.now())
-    at_work = copied_row(run.tables.get())
+    at_work = copied_rows(run.tables.all())
 
     run.status = Run.Status.PAUSED
 
     assert "status-copying" in at_work
-    assert "status-paused" in copied_row(run.tables.get())
+    assert "status-paused" in copied_rows(run.tables.all())
     assert times_rendered() == 2
 
 
 def test_a_table_that_has_not_changed_is_the_same_row_to_all(make_run: Callable[..., Run]) -> None:
     run = make_run("succeeded", tables=1)
-    assert copied_row(run.tables.get()) == copied_row(Run.objects.get().tables.get())
+    assert copied_rows(run.tables.all()) == copied_rows(Run.objects.get().tables.all())
     assert times_rendered() == 1
