@@ -15,6 +15,7 @@ from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.transfer import restore as restore_key
 from migrations_ui.models import DroppedConstraint, DroppedIndex
 
 # What preflight calls an index that is not there.
@@ -84,19 +85,20 @@ def restore(dest_identity: str, dest: Database) -> list[str]:
     """Put back what is missing, whichever run dropped it; what could not be, in words.
 
     Idempotent.  Indexes come first: a foreign key may lead to a unique one.  A foreign key that
-    rows violate is there again afterwards, but not valid; the next try validates it.  An error that
+    rows violate is there again afterwards, but not valid; the next try looks again.  An error that
     passes by itself is raised: the next attempt goes on from there.
     """
     problems = _restore_indexes(dest_identity, dest)
     for entry in missing_constraints(dest_identity):
-        key = ForeignKey(entry.table, entry.name, (), "", (), entry.definition)
         try:
-            dest.restore_foreign_key(key)
+            problem = restore_key(ForeignKey.from_json(entry.facts), dest)
         except EngineError as error:
             if error.transient:
                 raise
-            logger.warning("%s is not restored: %s", entry, error)
-            problems.append(str(error))
+            problem = str(error)
+        if problem:
+            logger.warning("%s is not restored: %s", entry, problem)
+            problems.append(problem)
         else:
             DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
     return problems

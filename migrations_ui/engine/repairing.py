@@ -25,7 +25,7 @@ from migrations_ui.engine.kinds import NULL
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Rejects, load_batch
-from migrations_ui.engine.transfer import Orphans, one_of, put_back, set_sequences
+from migrations_ui.engine.transfer import Orphans, one_of, put_back, set_sequences, taken_off
 from migrations_ui.engine.verifying import Listener, compare_tables
 
 # Rows that are read from the source at once, by their keys.
@@ -143,10 +143,9 @@ class Repair:
 
 
 def take_off(keys: Sequence[ForeignKey], dest: Database) -> None:
-    """Drop the foreign keys, where that is how they are kept from being in the way."""
-    if dest.drops_foreign_keys:
-        for key in keys:
-            dest.drop_foreign_key(key)
+    """Drop the foreign keys that would be in the way."""
+    for key in taken_off(keys):
+        dest.drop_foreign_key(key)
 
 
 @contextmanager
@@ -154,7 +153,7 @@ def without_foreign_keys(
     keys: Sequence[ForeignKey], dest: Database, ledger: Ledger
 ) -> Iterator[None]:
     """Foreign keys out of the way, and at the end put back or looked at; `Orphans` if one can't."""
-    ledger.dropping(keys if dest.drops_foreign_keys else [], [])
+    ledger.dropping(taken_off(keys), [])
     put = partial(put_back, keys, dest, ledger.restored)
     try:
         persist(ledger, lambda: take_off(keys, dest), dest)

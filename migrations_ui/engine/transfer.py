@@ -82,8 +82,9 @@ class Transfer(Loading):
             if not dest.writes_at_once:
                 self.crew = Crew(1, self.pair)
             begun = self.ledger.begun
-            keys = persist(self, lambda: self.in_the_way(dest, begun), dest)
+            in_the_way = persist(self, lambda: self.in_the_way(dest, begun), dest)
             indexes = persist(self, lambda: self.deferred(dest, begun), dest)
+            keys = persist(self, lambda: dest.defined(in_the_way, indexes), dest)
             if not begun:
                 self.ledger.planned(self.plan(source, indexes))
             try:
@@ -154,10 +155,10 @@ class Transfer(Loading):
     ) -> None:
         """Empty the tables and take off what is in the way, noted down before that."""
         self.ledger.phase("wipe")
-        self.ledger.dropping(keys if dest.drops_foreign_keys else [], indexes)
-        if dest.drops_foreign_keys:
-            for key in keys:
-                dest.drop_foreign_key(key)
+        off = taken_off(keys)
+        self.ledger.dropping(off, indexes)
+        for key in off:
+            dest.drop_foreign_key(key)
         if not begun:
             dest.wipe(self.names)
             self.ledger.wiped()
@@ -207,7 +208,7 @@ class Transfer(Loading):
                 map(Build, dest.index_builds(indexes)),
                 key=lambda build: -rows[build.table] * len(build.indexes),
             ),
-            sorted(validations(keys, indexes, dest), key=lambda job: -rows.get(job.table, 0)),
+            sorted(validations(keys, indexes), key=lambda job: -rows.get(job.table, 0)),
             loaded=partial(self.ledger.phase, "indexes"),
             built=partial(self.ledger.phase, "constraints"),
         )
@@ -269,22 +270,23 @@ def by_table(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
     return list(found.items())
 
 
-def validations(
-    keys: Sequence[ForeignKey], indexes: Sequence[Index], dest: Database
-) -> list[Validation]:
+def taken_off(keys: Iterable[ForeignKey]) -> list[ForeignKey]:
+    """The foreign keys that are not there while rows are loaded."""
+    return [key for key in keys if key.definition]
+
+
+def validations(keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> list[Validation]:
     """The foreign keys as jobs.
 
     To put one back locks both tables against a session that builds an index on one of them, so they
     must be whole, and those of one table are one job.  To look for orphans takes the child's index,
     and the parent's where that is not its primary key.
     """
-    if dest.drops_foreign_keys:
-        return [
-            Validation(its_own, whole=frozenset({table, *(key.parent for key in its_own)}))
-            for table, its_own in by_table(keys)
-        ]
     by_index = {(index.table, index.columns[0]) for index in indexes}
     return [
+        Validation(its_own, whole=frozenset({table, *(key.parent for key in its_own)}))
+        for table, its_own in by_table(taken_off(keys))
+    ] + [
         Validation(
             [key],
             loaded=frozenset({key.parent}),
@@ -294,6 +296,7 @@ def validations(
             ),
         )
         for key in keys
+        if not key.definition
     ]
 
 
@@ -328,8 +331,7 @@ def put_back(
 def restore(key: ForeignKey, dest: Database) -> str:
     """Put one foreign key back and validate it; what violates it, or nothing."""
     try:
-        if dest.drops_foreign_keys:
-            dest.restore_foreign_key(key)
+        if dest.restore_foreign_key(key):
             return ""
         error = ""
     except ServerError as refused:

@@ -9,6 +9,7 @@ import pytest
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import IndexRefused, ServerError
+from migrations_ui.engine.transfer import taken_off
 from tests.conftest import MakeDatabase
 from tests.engine.conftest import VENDORS, OpenDatabase, run
 from tests.engine.indexed_tables import NAME, NASTY, PARENT, REMOVABLE, STAYS, make
@@ -23,9 +24,8 @@ def database(
     opened = open_database(make_database(request.param))
     make(opened, NASTY[request.param])
     opened.prepare_load()
-    if opened.drops_foreign_keys:
-        for key in opened.foreign_keys([NAME, PARENT]):
-            opened.drop_foreign_key(key)
+    for key in taken_off(opened.foreign_keys([NAME, PARENT])):
+        opened.drop_foreign_key(key)
     return opened
 
 

@@ -11,6 +11,7 @@ from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import RowFilter
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.rejecting import Allowance, Rejects
+from migrations_ui.engine.transfer import taken_off
 from migrations_ui.engine.transforms import nested
 from tests.engine.conftest import DIRECTIONS, VENDORS
 from tests.engine_values.conftest import MakeSides, Sides
@@ -40,9 +41,8 @@ def orphans(between: Sides, *names: str, findings: list[Finding]) -> list[int]:
         if (key.table, key.columns[0]) in offered:
             chosen.setdefault(key.table, []).append(RowFilter(key.columns[0], key.parent, "id"))
     between.dest.prepare_load()
-    if between.dest.drops_foreign_keys:
-        for key in keys:
-            between.dest.drop_foreign_key(key)
+    for key in taken_off(keys):
+        between.dest.drop_foreign_key(key)
     for layout in between.layouts(*names):
         filtered = replace(layout, filters=nested(chosen, layout.source_name))
         rejects = Rejects(Allowance(100))

@@ -21,7 +21,7 @@ from migrations_ui.engine.databases.facts import (
     TypedColumn,
     kept,
 )
-from migrations_ui.engine.databases.indexing import IndexOperations
+from migrations_ui.engine.databases.indexing import Index, IndexOperations
 from migrations_ui.engine.databases.positions import PositionOperations
 from migrations_ui.engine.databases.ranges import KeyList, KeyRange, conditions, listed
 from migrations_ui.engine.databases.sessions import SessionOperations
@@ -80,8 +80,6 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     vendor: ClassVar[str]
     quote_mark: ClassVar[str] = '"'
     max_name_length: ClassVar[int]
-    # Foreign keys are dropped for the load and put back, instead of not looked at meanwhile.
-    drops_foreign_keys: ClassVar[bool] = False
     # Decimals are declared without their digits; reading refuses those that the scale has no room
     # for, so that none is cut.
     refuses_digits: ClassVar[bool] = False
@@ -334,7 +332,7 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     def prepare_load(self, *, check_foreign_keys: bool = False) -> None:
         """Set this session up for loading: strict, and not looking at foreign keys by default.
 
-        Where `drops_foreign_keys` it looks at all that are there.
+        PostgreSQL looks at all that are there.
         """
 
     @abstractmethod
@@ -357,16 +355,20 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     def set_next_key(self, table: str, column: str, value: int) -> None:
         """Let the table hand out `value` as its next key."""
 
+    def defined(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> list[ForeignKey]:
+        """The keys, those with their definition that go for a load without these indexes."""
+        return list(keys)
+
     def drop_foreign_key(self, key: ForeignKey) -> None:
-        """Take a foreign key off, where `drops_foreign_keys`."""
+        """Take a foreign key that has a definition off; a no-op where it is off."""
         raise NotImplementedError
 
-    def restore_foreign_key(self, key: ForeignKey) -> None:
-        """Put a foreign key back and validate it; a no-op when it is there and valid.
+    def restore_foreign_key(self, key: ForeignKey) -> bool:
+        """Put a foreign key back, a no-op where it is there; whether the server has validated it.
 
-        `ServerError` when rows violate it: it is back then for new rows, but not validated.
+        `ServerError` when the server says that rows violate it: it is back then for new rows.
         """
-        raise NotImplementedError
+        return False
 
     # -- Rows -------------------------------------------------------------------------------------
 

@@ -104,7 +104,11 @@ ALL_ROWS = Rows()
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign-key constraint as the database has it; `definition` puts it back."""
+    """A foreign-key constraint as the database has it.
+
+    `definition` puts it back; it is "" for one that stays while rows are loaded, because a session
+    that loads does not look at it.
+    """
 
     table: str
     name: str

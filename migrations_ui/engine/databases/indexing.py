@@ -74,8 +74,7 @@ class Refusal:
 class IndexOperations(ABC):
     """What a database does with secondary indexes.  None of it runs inside a transaction.
 
-    Foreign keys that lead to a unique index go before it and come back after it, where
-    `drops_foreign_keys`.
+    Foreign keys that are taken off go before the indexes, and come back after them.
     """
 
     # Fewer rows are loaded faster with the indexes in place.
