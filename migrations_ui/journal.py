@@ -15,7 +15,7 @@ from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
-from migrations_ui.engine.transfer import restore as restore_key
+from migrations_ui.engine.transfer import put_back
 from migrations_ui.models import DroppedConstraint, DroppedIndex
 
 # What preflight calls an index that is not there.
@@ -91,14 +91,14 @@ def restore(dest_identity: str, dest: Database) -> list[str]:
     problems = _restore_indexes(dest_identity, dest)
     for entry in missing_constraints(dest_identity):
         try:
-            problem = restore_key(ForeignKey.from_json(entry.facts), dest)
+            found = put_back([ForeignKey.from_json(entry.facts)], dest, lambda _: None)
         except EngineError as error:
             if error.transient:
                 raise
-            problem = str(error)
-        if problem:
-            logger.warning("%s is not restored: %s", entry, problem)
-            problems.append(problem)
+            found = [str(error)]
+        if found:
+            logger.warning("%s is not restored: %s", entry, found[0])
+            problems += found
         else:
             DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
     return problems

@@ -315,29 +315,32 @@ def one_of(jobs: Iterable[Waiting]) -> Callable[[], Waiting | None]:
 def put_back(
     keys: Sequence[ForeignKey], dest: Database, restored: Callable[[ForeignKey], object]
 ) -> list[str]:
-    """Put foreign keys back, or check those that were not enforced; say which rows violate them.
+    """Look at foreign keys, and put back those that were taken off; say which rows violate them.
 
     `restored` is told each that is back and valid.
     """
-    problems = []
-    for key in keys:
-        if problem := restore(key, dest):
-            problems.append(problem)
-        else:
+    # First all that takes long: to put one back waits for whoever reads one of the two tables.
+    found = [(key, violation(key, dest)) for key in keys]
+    for key, problem in found:
+        if not dest.validates_foreign_keys:
+            dest.restore_foreign_key(key)
+        if not problem:
             restored(key)
-    return problems
+    return [problem for _, problem in found if problem]
 
 
-def restore(key: ForeignKey, dest: Database) -> str:
-    """Put one foreign key back and validate it; what violates it, or nothing."""
-    try:
-        if dest.restore_foreign_key(key):
+def violation(key: ForeignKey, dest: Database) -> str:
+    """Which rows violate a foreign key, or nothing; a server that validates it puts it back."""
+    error = ""
+    if dest.validates_foreign_keys:
+        try:
+            dest.restore_foreign_key(key)
+        except ServerError as refused:
+            if refused.transient:
+                raise
+            error = str(refused)
+        else:
             return ""
-        error = ""
-    except ServerError as refused:
-        if refused.transient:
-            raise
-        error = str(refused)
     rows, samples = dest.orphans(key)
     if not rows:
         return error

@@ -83,6 +83,8 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     # Decimals are declared without their digits; reading refuses those that the scale has no room
     # for, so that none is cut.
     refuses_digits: ClassVar[bool] = False
+    # To put a foreign key back is to have the server look at all rows.
+    validates_foreign_keys: ClassVar[bool] = False
     # No session of an ordinary role gets around a foreign key that is there and valid.
     enforces_foreign_keys: ClassVar[bool] = False
     # Tells -0.0 from 0.0.
@@ -363,12 +365,11 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
         """Take a foreign key that has a definition off; a no-op where it is off."""
         raise NotImplementedError
 
-    def restore_foreign_key(self, key: ForeignKey) -> bool:
-        """Put a foreign key back, a no-op where it is there; whether the server has validated it.
+    def restore_foreign_key(self, key: ForeignKey) -> None:
+        """Put a foreign key back; a no-op where it is there, and valid as far as the server looks.
 
         `ServerError` when the server says that rows violate it: it is back then for new rows.
         """
-        return False
 
     # -- Rows -------------------------------------------------------------------------------------
 

@@ -199,7 +199,7 @@ class Indexing(base.Database, ABC):
     def drop_foreign_key(self, key: ForeignKey) -> None:
         self._alter(key.table, [f"DROP FOREIGN KEY IF EXISTS {self.quote(key.name)}"], "INPLACE")
 
-    def restore_foreign_key(self, key: ForeignKey) -> bool:
+    def restore_foreign_key(self, key: ForeignKey) -> None:
         if key.definition and not self.query(
             "SELECT 1 FROM information_schema.table_constraints WHERE table_schema = DATABASE() "
             "AND constraint_schema = DATABASE() AND constraint_type = 'FOREIGN KEY' "
@@ -208,7 +208,6 @@ class Indexing(base.Database, ABC):
         ):
             name = self.quote(key.name)
             self._alter(key.table, [f"ADD CONSTRAINT {name} {key.definition}"], "INPLACE")
-        return False
 
     def clash(self, index: Index) -> str:
         key = [part.column or "" for part in self._parts(index.table)["PRIMARY"]]

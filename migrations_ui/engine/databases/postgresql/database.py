@@ -71,6 +71,7 @@ class Database(Cutting, Indexing, Positions, Sessions):
 
     vendor = "postgresql"
     max_name_length = 63
+    validates_foreign_keys = True
     enforces_foreign_keys = True
     driver_error = psycopg2.Error
 
@@ -273,18 +274,17 @@ class Database(Cutting, Indexing, Positions, Sessions):
             f"ALTER TABLE {self.quote(key.table)} DROP CONSTRAINT IF EXISTS {self.quote(key.name)}"
         )
 
-    def restore_foreign_key(self, key: ForeignKey) -> bool:
+    def restore_foreign_key(self, key: ForeignKey) -> None:
         table, name = self.quote(key.table), self.quote(key.name)
         present = self.query(
             "SELECT convalidated FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s",
             [table, key.name],
         )
         if present == [(True,)]:
-            return True
+            return
         if not present:
             self.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition} NOT VALID")
         self.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
-        return True
 
     # -- Rows -------------------------------------------------------------------------------------
 
