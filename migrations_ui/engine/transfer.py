@@ -242,8 +242,9 @@ class Transfer(Loading):
         for table, its_own in by_table(indexes):
             with suppress(EngineError):
                 self.restore(table, its_own, dest)
-        with suppress(EngineError):
-            put_back(keys, dest, self.ledger.restored)
+        for _, its_own in by_table(keys):
+            with suppress(EngineError):
+                put_back(its_own, dest, self.ledger.restored)
 
     def empty(self, layout: Layout, dest: Database) -> None:
         """Empty one table again."""
