@@ -242,9 +242,9 @@ class Transfer(Loading):
         for table, its_own in by_table(indexes):
             with suppress(EngineError):
                 self.restore(table, its_own, dest)
-        for _, its_own in by_table(keys):
+        for _, of_table in by_table(keys):
             with suppress(EngineError):
-                put_back(its_own, dest, self.ledger.restored)
+                put_back(of_table, dest, self.ledger.restored)
 
     def empty(self, layout: Layout, dest: Database) -> None:
         """Empty one table again."""
