@@ -278,6 +278,36 @@ def test_orphans_of_a_key_of_two_columns_are_counted_by_both(
     assert (count, sorted(samples)) == (2, ["1, 3", "2, 1"])
 
 
+@vendors
+def test_a_value_that_leads_nowhere_is_shown_once_however_many_rows_have_it(
+    vendor: str, open_pair: OpenPair
+) -> None:
+    _, dest = open_pair("sqlite", vendor)
+    run(
+        dest,
+        "CREATE TABLE p (a integer NOT NULL PRIMARY KEY)",
+        "CREATE TABLE c (x integer)",
+        "INSERT INTO c VALUES (7), (7), (7), (8)",
+    )
+    count, samples = dest.orphans(ForeignKey("c", "c_p", ("x",), "p", ("a",)))
+    assert (count, sorted(samples)) == (4, ["7", "8"])
+
+
+def test_mysql_looks_values_up_once_only_where_they_repeat(open_pair: OpenPair) -> None:
+    _, dest = open_pair("sqlite", "mysql")
+    run(
+        dest,
+        "CREATE TABLE c (many integer, few integer, bare integer, KEY (many), KEY (few, many))",
+        "INSERT INTO c WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s"
+        " WHERE n < 900) SELECT n, n % 3, n % 3 FROM s",
+        "ANALYZE TABLE c",
+    )
+    assert not dest.repeats("c", ["many"])
+    assert dest.repeats("c", ["few"])
+    assert not dest.repeats("c", ["few", "many"])
+    assert not dest.repeats("c", ["bare"])  # it has no index to step through
+
+
 def test_a_destination_that_goes_away_leaves_the_journal_with_the_keys(
     open_pair: OpenPair,
 ) -> None:
