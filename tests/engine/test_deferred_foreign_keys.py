@@ -9,7 +9,7 @@ import pytest
 
 from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.databases.base import Database, ForeignKey
-from migrations_ui.engine.errors import Cancelled
+from migrations_ui.engine.errors import Cancelled, ServerError
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.rejecting import Rejected
 from migrations_ui.engine.transfer import Orphans, Transfer
@@ -51,7 +51,7 @@ def create(source: Database, dest: Database) -> list[Layout]:
 
 
 def transfer(found: list[Layout], source: Database, dest: Database, witness: Witness) -> None:
-    rows = {layout.label: ROWS[layout.dest_name] for layout in found}
+    rows = {layout.label: ROWS.get(layout.dest_name, 1_000_000) for layout in found}
     Transfer(found, lambda: nullcontext((source, dest)), witness, rows).run()
 
 
@@ -88,15 +88,40 @@ def test_they_are_back_after_a_failure(open_pair: OpenPair) -> None:
     found = create(source, dest)
     before = schema(dest)
 
-    class Interrupted(Witness):
-        def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
-            raise Cancelled("stop")
-
     witness = Interrupted()
     with pytest.raises(Cancelled):
         transfer(found, source, dest, witness)
     assert dropped(witness) == set(KEYS)
     assert schema(dest) == before
+
+
+class Interrupted(Witness):
+    """Stops at the end of the first chunk."""
+
+    def finished(self, chunk: Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
+        raise Cancelled("stop")
+
+
+def test_those_of_a_table_that_can_not_be_looked_at_do_not_keep_others_off(
+    open_pair: OpenPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, dest = open_pair("sqlite", "mysql")
+    found = create(source, dest)
+    for database, more in ((source, ""), (dest, ", FOREIGN KEY (a) REFERENCES parent (id)")):
+        run(database, f"CREATE TABLE other (id int PRIMARY KEY, a int{more})")
+    found += layouts([table_of("other")], source, dest)[0]
+    look = type(dest).orphans
+
+    def orphans(self: Database, key: ForeignKey) -> tuple[int, list[str]]:
+        if key.table == "child":
+            raise ServerError("It is locked.")
+        return look(self, key)
+
+    monkeypatch.setattr(type(dest), "orphans", orphans)
+    with pytest.raises(Cancelled):
+        transfer(found, source, dest, Interrupted())
+    assert dest.foreign_keys(["child"]) == []  # the journal has them
+    assert [key.table for key in dest.foreign_keys(["other"])] == ["other"]
 
 
 def test_one_that_rows_violate_is_back_but_not_called_valid(open_pair: OpenPair) -> None:
