@@ -14,8 +14,8 @@ from tests.servers import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Seconds between two looks at the memory; each look sees the highest so far.
-LOOK = 0.02
+# Seconds between two looks at the memory; each sees the highest so far, and takes milliseconds.
+LOOK = 0.25
 
 
 class Failed(Exception):
