@@ -7,8 +7,11 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from migrations_ui.memory import let_sqlite_allocate_freely
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    let_sqlite_allocate_freely()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # says what to set; where it was found helps nobody

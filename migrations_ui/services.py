@@ -39,6 +39,7 @@ from migrations_ui.sides import (
     chosen_tables,
     endpoints,
     host_tables,
+    vendors,
 )
 from migrations_ui.starting import (
     Options,
@@ -117,6 +118,7 @@ __all__ = [
     "start",
     "start_catch_up",
     "tables_page",
+    "vendors",
     "wait_until_silent",
 ]
 

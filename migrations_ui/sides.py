@@ -81,11 +81,15 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def vendors() -> set[str]:
+    """The vendors of the source and the destination."""
+    return {access.vendor(config) for config in settings.ENDPOINTS.values()}
+
+
 @cache
 def host_tables() -> tuple[Table, ...]:
     """All tables of the host's apps, in dependency order."""
-    vendors = {access.vendor(config) for config in settings.ENDPOINTS.values()}
-    return tuple(catalog.tables(settings.HOST_APP_NAMES, vendors))
+    return tuple(catalog.tables(settings.HOST_APP_NAMES, vendors()))
 
 
 @cache

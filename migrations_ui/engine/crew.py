@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from typing import TypeVar
 
 from migrations_ui.engine.databases.base import Database
@@ -58,3 +59,15 @@ class Crew:
             pass
         except BaseException as error:  # noqa: BLE001  # raised again where the crew is waited for
             self._errors.append(error)
+
+
+def one_of(jobs: Iterable[Job]) -> Callable[[], Job | None]:
+    """Hands out the jobs, each to one worker, and None after the last."""
+    waiting = deque(jobs)
+
+    def claim() -> Job | None:
+        with suppress(IndexError):  # another worker has taken the last one meanwhile
+            return waiting.popleft()
+        return None
+
+    return claim

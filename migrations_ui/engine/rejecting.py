@@ -83,8 +83,7 @@ def load_batch(dest: Database, layout: Layout, batch: bytes, rejects: Rejects) -
     """
     dest.savepoint()
     try:
-        load(dest, layout, batch)
-        written = batch.count(b"\n")
+        written = load(dest, layout, batch)
     except RowRefused as error:
         dest.rollback_to_savepoint()
         written = _load_but_refused(dest, layout, batch, rejects, error)
@@ -106,9 +105,9 @@ def _load_but_refused(
     return written
 
 
-def load(dest: Database, layout: Layout, rows: bytes) -> None:
-    """Load rows as they are, or raise what is wrong with the first that can't be."""
-    dest.load(layout.dest_name, layout.dest_columns, exact(layout, rows, dest))
+def load(dest: Database, layout: Layout, rows: bytes) -> int:
+    """Load rows as they are, and count them, or raise what is wrong with the first of them."""
+    return dest.load(layout.dest_name, layout.dest_columns, exact(layout, rows, dest))
 
 
 class Search:

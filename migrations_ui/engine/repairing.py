@@ -17,7 +17,7 @@ from typing import Protocol
 
 from migrations_ui.engine.comparing import Comparison, Found, Pair, RowDifference
 from migrations_ui.engine.copying import batches
-from migrations_ui.engine.crew import Connect, Crew
+from migrations_ui.engine.crew import Connect, Crew, one_of
 from migrations_ui.engine.databases.base import Database, ForeignKey, Rows
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError
@@ -25,7 +25,7 @@ from migrations_ui.engine.kinds import NULL
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Rejects, load_batch
-from migrations_ui.engine.transfer import Orphans, one_of, put_back, set_sequences, taken_off
+from migrations_ui.engine.transfer import Orphans, put_back, set_sequences, taken_off
 from migrations_ui.engine.verifying import Listener, compare_tables
 
 # Rows that are read from the source at once, by their keys.

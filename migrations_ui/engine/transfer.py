@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from migrations_ui.engine.chunks import CHUNK_BYTES, Chunk, cut
-from migrations_ui.engine.crew import Connect, Crew
+from migrations_ui.engine.crew import Connect, Crew, one_of
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
 from migrations_ui.engine.errors import EngineError, IndexRefused, ServerError
@@ -22,7 +22,6 @@ from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Allowance
 
 Part = TypeVar("Part", Index, ForeignKey)
-Waiting = TypeVar("Waiting")
 
 
 class Orphans(EngineError):
@@ -299,18 +298,6 @@ def validations(keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> list[Va
         for key in keys
         if not key.definition
     ]
-
-
-def one_of(jobs: Iterable[Waiting]) -> Callable[[], Waiting | None]:
-    """Hands out the jobs, each to one worker, and None after the last."""
-    waiting = deque(jobs)
-
-    def claim() -> Waiting | None:
-        with suppress(IndexError):  # another worker has taken the last one meanwhile
-            return waiting.popleft()
-        return None
-
-    return claim
 
 
 def put_back(

@@ -25,7 +25,7 @@ class CutoverCommand(BaseCommand):
     nothing: dict[str, Any]
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        use_one_heap()
+        use_one_heap(services.vendors())
         try:
             return super().execute(*args, **options)
         except (services.Refused, EngineError) as error:

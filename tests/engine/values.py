@@ -114,7 +114,8 @@ def stored(vendor: str, value: Any) -> Any:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     if vendor == "postgresql":
-        return str(value) if isinstance(value, uuid.UUID) else value
+        # As a number of SQL's -0.0 would lose its sign.
+        return str(value) if isinstance(value, uuid.UUID | float) else value
     return PLAIN.get(type(value), lambda same: same)(value)
 
 

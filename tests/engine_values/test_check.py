@@ -231,7 +231,7 @@ def test_progress_names_each_table_and_may_stop_the_check(sides: MakeSides) -> N
     told: list[str] = []
     found = between.layouts(*names)
     assert between.look(found, told.append) == []
-    assert told == [f"shop.{name}" for name in names]
+    assert list(dict.fromkeys(told)) == [f"shop.{name}" for name in names]
 
     def stop(label: str) -> None:
         raise KeyboardInterrupt
@@ -277,7 +277,7 @@ def test_several_workers_find_what_one_finds_in_the_same_order(
     told: list[str] = []
     by_three = values.check(found, connect, told.append, workers=3)
     assert by_three == between.look(found)
-    assert sorted(told) == sorted(f"shop.{name}" for name in names)
+    assert set(told) == {f"shop.{name}" for name in names}
     whole = ["integer-out-of-range", "integer-out-of-range", "duplicate"]
     expected = [(name, code) for name in names for code in whole]
     expected[6:9] = [(names[2], "values-not-checked")]

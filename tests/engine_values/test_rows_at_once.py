@@ -1,8 +1,19 @@
-"""Texts that are looked at together, a row at once, because each look costs."""
+"""Texts that are looked at together, many at once, because each look costs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import models
+
+from migrations_ui.engine import chunks, databases, values
+from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.databases.ranges import KeyRange
+from migrations_ui.engine.databases.sqlite import blocks
 from migrations_ui.engine.findings import Finding
+from migrations_ui.engine.values.scan import Scan
 from tests.engine_values.conftest import MakeSides
 
 WIDE = 130  # texts in a table
@@ -34,6 +45,109 @@ def test_what_is_wrong_in_the_last_of_many_texts_is_found(sides: MakeSides) -> N
     assert between.check(name) == []
     between.source.execute(f"INSERT INTO {name} (id, {last}) VALUES (2, CAST(x'ff' AS TEXT))")
     assert told(between.check(name)) == [("invalid-utf8", last, 1, ("2",))]
+
+
+def test_two_halves_of_a_character_in_two_rows_are_no_character(sides: MakeSides) -> None:
+    between = sides("sqlite", "postgresql")
+    name = between.create("id integer NOT NULL PRIMARY KEY, v text")
+    between.source.execute(
+        f"INSERT INTO {name} VALUES (1, CAST(x'61c3' AS TEXT)), (2, CAST(x'a962' AS TEXT))"
+    )
+    assert told(between.check(name)) == [("invalid-utf8", "v", 2, ("1", "2"))]
+
+
+def test_bytes_among_texts_are_no_text_that_is_odd(sides: MakeSides) -> None:
+    between = sides("sqlite", "postgresql")
+    name = between.create("id integer NOT NULL PRIMARY KEY, v text")
+    between.source.execute(f"INSERT INTO {name} VALUES (1, x'ff'), (2, 'é')")
+    assert [each.code for each in between.check(name)] == ["blob-in-text"]
+
+
+@pytest.mark.parametrize(
+    ("there", "rows"),
+    [
+        ("''", 1),
+        ("NULL", 0),
+        (f"'{'0' * 32}'", 0),
+        (f"'{'0' * 31}'", 1),
+        (f"'{'0' * 33}'", 1),
+        (f"'{'0' * 31}' || char(31)", 1),
+        (f"'{'0' * 32}' || char(31) || '{'0' * 32}'", 1),
+        (f"'{'A' * 32}'", 0),  # in capitals it is one, seen by a closer look
+        ("5", 1),
+    ],
+)
+def test_a_uuid_that_is_alone_is_looked_at(sides: MakeSides, there: str, rows: int) -> None:
+    between = sides("sqlite", "postgresql")
+    name = between.create(
+        "id integer NOT NULL PRIMARY KEY, v char(32)", "id integer PRIMARY KEY, v uuid"
+    )
+    between.source.execute(f"INSERT INTO {name} VALUES (1, {there})")
+    found = between.check(name, id=models.IntegerField, v=models.UUIDField)
+    assert [(each.code, each.rows) for each in found] == [("invalid-uuid", 1)] * rows
+
+
+def test_a_table_of_which_no_blocks_can_be_made_is_looked_at_row_by_row(sides: MakeSides) -> None:
+    between = sides("sqlite", "postgresql")
+    name = f"shop_without_{id(sides)}"
+    between.source.execute(f"CREATE TABLE {name} (id text PRIMARY KEY, v text) WITHOUT ROWID")
+    between.dest.execute(f"CREATE TABLE {name} (id text PRIMARY KEY, v text)")
+    between.made.append(name)
+    between.source.execute(f"INSERT INTO {name} VALUES ('a', 'é'), ('b', CAST(x'ff' AS TEXT))")
+    assert told(between.check(name)) == [("invalid-utf8", "v", 1, ("b",))]
+
+
+def test_texts_that_do_not_fit_into_a_block_are_looked_at(
+    sides: MakeSides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "LARGEST", 1_000)
+    between = sides("sqlite", "postgresql")
+    name = between.create("id integer NOT NULL PRIMARY KEY, v text")
+    for number in range(1, 9):
+        between.source.execute(f"INSERT INTO {name} VALUES ({number}, '{'é' * 60 * number}')")
+    assert between.check(name) == []
+    between.source.execute(f"UPDATE {name} SET v = v || CAST(x'ff' AS TEXT) WHERE id IN (3, 8)")
+    assert told(between.check(name)) == [("invalid-utf8", "v", 2, ("3", "8"))]
+
+
+@pytest.mark.parametrize("source", ["sqlite", "mysql"])
+def test_a_large_table_is_looked_at_in_parts_by_several(
+    source: str, sides: MakeSides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between = sides(source, "postgresql")
+    name = between.create(
+        "id bigint NOT NULL PRIMARY KEY, v bigint", "id bigint PRIMARY KEY, v smallint"
+    )
+    rows = 30_000 if source == "mysql" else 300  # fewer than MySQL can make estimates of
+    between.fill(name, [(number, number % 7) for number in range(1, rows)])
+    bad = [1, rows // 2, rows - 1]
+    keys = ", ".join(map(str, bad))
+    between.source.execute(f"UPDATE {name} SET v = 99999 WHERE id IN ({keys})")
+    if source == "mysql":
+        between.source.query(f"ANALYZE TABLE {name}")
+    for module in (chunks, values):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 4096 if source == "sqlite" else 500_000)
+    parts: list[KeyRange | None] = []
+    first = Scan.first
+
+    def spied(scan: Scan, hazards: object, keys: KeyRange | None) -> object:
+        parts.append(keys)
+        return first(scan, hazards, keys)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Scan, "first", spied)
+
+    @contextmanager
+    def connect() -> Iterator[tuple[Database, Database]]:
+        with (
+            databases.connect(between.source.config, read_only=True) as there,
+            databases.connect(between.dest.config, read_only=False) as here,
+        ):
+            yield there, here
+
+    found = values.check(between.layouts(name), connect, workers=2)
+    assert told(found) == [("integer-out-of-range", "v", 3, tuple(map(str, bad)))]
+    assert len(parts) > 1
+    assert None not in parts
 
 
 def test_a_nul_is_told_of_its_own_column(sides: MakeSides) -> None:

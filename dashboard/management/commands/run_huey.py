@@ -7,7 +7,7 @@ from typing import Any
 
 from huey.contrib.djhuey.management.commands import run_huey
 
-from migrations_ui import notifications, patrol, workers
+from migrations_ui import notifications, patrol, services, workers
 from migrations_ui.memory import use_one_heap
 
 
@@ -17,7 +17,7 @@ class Command(run_huey.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Without huey's own discovery: the host's `tasks` modules are not ours to run."""
         import_module("migrations_ui.tasks")
-        use_one_heap()
+        use_one_heap(services.vendors())
         with (
             workers.present() as pulse,
             notifications.courier(),

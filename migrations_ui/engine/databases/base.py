@@ -95,6 +95,8 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     is_a_file: ClassVar[bool] = False
     # A column of numbers takes texts as well, and keeps them.
     keeps_texts: ClassVar[bool] = False
+    # Rows lie in the order of an integer primary key: ranges of it are parts of the table.
+    keeps_key_order: ClassVar[bool] = True
     # A literal of a canonical value finds every row that has the value, however it was written.
     finds_by_literal: ClassVar[bool] = True
     # Names of tables and columns that differ only in case are the same.
@@ -384,9 +386,10 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
         """Write these rows as canonical rows, transformed, in blocks of whole rows."""
 
     @abstractmethod
-    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         """Load a batch of canonical rows inside the open transaction: all of them, unaltered.
 
+        How many these are is returned, which is what the server says that it took as well.
         `RowRefused` where the server refuses a row or would alter it; the transaction must be
         rolled back then.
         """

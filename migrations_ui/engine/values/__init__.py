@@ -7,16 +7,20 @@ Uniqueness and references take a query each, where the source does not already g
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from threading import Lock
 
-from migrations_ui.engine.crew import Connect, Crew
+from migrations_ui.engine.chunks import CHUNK_BYTES, cut, ordered_key
+from migrations_ui.engine.crew import Connect, Crew, one_of
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.inspecting import inspect
+from migrations_ui.engine.databases.ranges import KeyRange
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.values.cascades import Cascades
 from migrations_ui.engine.values.columns import Crossing, hazards
@@ -40,14 +44,13 @@ def check(
 ) -> list[Finding]:
     """Findings about the values of these tables, in the tables' order.
 
-    Several workers look at several tables at once.  `progress` is called, by one of them at a time,
-    with a table's label before the table is looked at; what it raises ends the check.  A table that
-    can't be checked is a finding, too.
+    Several workers look at several tables, or parts of a large one, at once.  `progress` is called,
+    by one of them at a time, with a table's label before each look at it; what it raises ends the
+    check.  A table that can't be checked is a finding, too.
     """
     with connect() as (source, dest):
         look = Check(layouts, source, dest)
-        crew = Crew(workers if look.reader.works_outside else 1, connect)
-        return look.run(crew, progress)
+        return look.run(Crew(workers, connect), progress)
 
 
 class Check:
@@ -61,8 +64,13 @@ class Check:
         self.source_checks = Checks(there, [layout.source_name for layout in layouts])
         self.uniques = Uniques(layouts, self.reader, there, self.target)
         self.references = References(layouts, self.reader, there, self.target)
+        # By label: the hazards of a table, what the first look has counted, and what is refused.
+        self.hazards: dict[str, list[Hazard]] = {}
+        self.counted: dict[str, list[Counter[str]]] = {layout.label: [] for layout in layouts}
         self.refused: dict[str, list[Hazard]] = {}
-        self.found: dict[tuple[str, str], list[Finding]] = {}
+        self.found: dict[tuple[str, str], list[Finding]] = {
+            (layout.label, step): [] for layout in layouts for step in STEPS
+        }
 
     def over(self, source: Database, dest: Database) -> Check:
         """The same check, over connections of another thread."""
@@ -75,29 +83,61 @@ class Check:
 
     def run(self, crew: Crew, progress: Progress) -> list[Finding]:
         """Look at all tables, the longest ones first, and then at what leads to them."""
-        sizes = self.reader.database.sizes([layout.source_name for layout in self.layouts])
-        jobs = [(layout, step) for layout in self.layouts for step in STEPS]
-        jobs.sort(key=lambda job: -sizes.get(job[0].source_name, 0))
-        looks: dict[Database, Check] = {}
-
-        def work(job: tuple[Layout, str], source: Database, dest: Database) -> None:
-            if source not in looks:
-                looks[source] = self.over(source, dest)
-            looks[source].step(*job)
-
-        crew.share(claimed(jobs, progress), work)
+        database = self.reader.database
+        sizes = database.sizes([layout.source_name for layout in self.layouts])
+        parts = self.parts(crew, sizes)
+        longest = sorted(self.layouts, key=lambda layout: -sizes.get(layout.source_name, 0))
+        looks = [look for layout in longest for look in looks_at(layout, parts)]
+        self.share(crew, looks, progress)
+        odd = [layout for layout in longest if any(self.counted[layout.label])]
+        self.share(crew, [Look(layout, "values") for layout in odd], progress)
         found = [each for layout in self.layouts for each in self.of_table(layout)]
         return [*found, *Cascades(self.references, self.reader).check(self.refused)]
 
-    def step(self, layout: Layout, name: str) -> None:
-        """One of the `STEPS` of looking at a table."""
-        found = self.found[layout.label, name] = []
+    def parts(self, crew: Crew, sizes: Mapping[str, int]) -> dict[str, list[KeyRange | None]]:
+        """The ranges of keys, by label, in which large tables are looked at by several workers."""
+        database = self.reader.database
+        rows = database.estimates()
+        found: dict[str, list[KeyRange | None]] = {}
+
+        def work(layout: Layout, source: Database, _: Database) -> None:
+            name = layout.source_name
+            found[layout.label] = [
+                chunk.keys for chunk in cut(layout, source, sizes[name], rows[name] or 0)
+            ]
+
+        large = [
+            layout
+            for layout in self.layouts
+            if sizes.get(layout.source_name, 0) > CHUNK_BYTES and rows.get(layout.source_name)
+            if [column.storage for column in ordered_key(layout)] == [Kind.INTEGER]
+        ]
+        if large and database.keeps_key_order and crew.size > 1:
+            crew.share(one_of(large), work)
+        return found
+
+    def share(self, crew: Crew, looks: Sequence[Look], progress: Progress) -> None:
+        """Have the looks done by the crew."""
+        if not looks:
+            return
+        checks: dict[Database, Check] = {}
+
+        def work(look: Look, source: Database, dest: Database) -> None:
+            if source not in checks:
+                checks[source] = self.over(source, dest)
+            checks[source].do(look)
+
+        crew.share(told(one_of(looks), progress), work)
+
+    def do(self, look: Look) -> None:
+        """One look at a table."""
+        found = self.found[look.layout.label, look.step]
         try:
-            found.extend(STEPS[name](self, layout))
+            found.extend(STEPS[look.step](self, look))
         except EngineError as error:
             if error.transient:
                 raise
-            found.append(not_checked(layout, error))
+            found.append(not_checked(look.layout, error))
 
     def of_table(self, layout: Layout) -> Iterator[Finding]:
         """What was found in one table; that it could not be checked is said once."""
@@ -105,54 +145,80 @@ class Check:
         unchecked = [each for each in found if each.code == NOT_CHECKED]
         yield from (each for each in found if each not in unchecked[1:])
 
-    def values(self, layout: Layout) -> Iterator[Finding]:
-        """One pass over the table, for all hazards of all its columns."""
-        found = [
-            hazard
-            for column in layout.columns
-            for hazard in hazards(
-                Crossing(
-                    column,
-                    layout.source_name,
-                    layout.dest_name,
-                    self.reader,
-                    self.target,
-                    self.source_checks,
+    def hazards_of(self, layout: Layout) -> list[Hazard]:
+        """What can be wrong with the values of all its columns."""
+        if layout.label not in self.hazards:
+            self.hazards[layout.label] = [
+                hazard
+                for column in layout.columns
+                for hazard in hazards(
+                    Crossing(
+                        column,
+                        layout.source_name,
+                        layout.dest_name,
+                        self.reader,
+                        self.target,
+                        self.source_checks,
+                    )
                 )
-            )
-        ]
-        scan = Scan(layout, self.reader)
-        for hazard, rows in scan.found(found).items():
+            ]
+        return self.hazards[layout.label]
+
+    def first(self, look: Look) -> Iterator[Finding]:
+        """One pass over the table, or a part of it, for all hazards; finds nothing by itself."""
+        counted = Scan(look.layout, self.reader).first(self.hazards_of(look.layout), look.keys)
+        self.counted[look.layout.label].append(counted)
+        return iter(())
+
+    def values(self, look: Look) -> Iterator[Finding]:
+        """What the first look has seen something of, exactly."""
+        layout = look.layout
+        scan, rows = Scan(layout, self.reader), sum(self.counted[layout.label], Counter[str]())
+        for hazard, count in scan.found(self.hazards_of(layout), rows).items():
             if WORDS[hazard.code].is_refused:
                 self.refused.setdefault(layout.label, []).append(hazard)
-            yield scan.finding(hazard, rows)
+            yield scan.finding(hazard, count)
 
 
-# The three looks at a table: in its rows, among them, and in others.
-STEPS: dict[str, Callable[[Check, Layout], Iterator[Finding]]] = {
+@dataclass(frozen=True)
+class Look:
+    """A step of looking at a table, or at a part of it."""
+
+    layout: Layout
+    step: str
+    keys: KeyRange | None = None
+
+
+# The looks at a table: at its rows, first quickly and then where that has seen something, among
+# them, and at other tables' rows.
+STEPS: dict[str, Callable[[Check, Look], Iterator[Finding]]] = {
+    "first": Check.first,
     "values": Check.values,
-    "uniques": lambda check, layout: check.uniques.check(layout),
-    "references": lambda check, layout: check.references.check(layout),
+    "uniques": lambda check, look: check.uniques.check(look.layout),
+    "references": lambda check, look: check.references.check(look.layout),
 }
 
 
-def claimed(
-    jobs: Iterable[tuple[Layout, str]], progress: Progress
-) -> Callable[[], tuple[Layout, str] | None]:
-    """Hands out the jobs, each to one worker, and None after the last; tells each new table."""
-    waiting, told, lock = deque(jobs), set[str](), Lock()
+def looks_at(layout: Layout, parts: Mapping[str, list[KeyRange | None]]) -> list[Look]:
+    """What every table is looked at for."""
+    return [
+        *(Look(layout, "first", keys) for keys in parts.get(layout.label, [None])),
+        Look(layout, "uniques"),
+        Look(layout, "references"),
+    ]
 
-    def claim() -> tuple[Layout, str] | None:
+
+def told(claim: Callable[[], Look | None], progress: Progress) -> Callable[[], Look | None]:
+    """The same looks; `progress` is told the table of each."""
+    lock = Lock()
+
+    def claim_and_tell() -> Look | None:
         with lock:
-            if not waiting:
-                return None
-            layout, step = waiting.popleft()
-            if layout.label not in told:
-                told.add(layout.label)
-                progress(layout.label)
-            return layout, step
+            if look := claim():
+                progress(look.layout.label)
+            return look
 
-    return claim
+    return claim_and_tell
 
 
 def not_checked(layout: Layout, error: EngineError) -> Finding:

@@ -188,6 +188,7 @@ class Reader(readers.Reader):
     def json_nul(self, column: Column) -> str:
         text = f"CONVERT({self.name(column)} USING utf8mb4)"
         return (
-            f"(LOCATE('\\\\u0000', {text}) > 0 "
+            # Nearly no text has a backslash at all, which is seen without converting it.
+            f"(LOCATE('\\\\', {self.name(column)}) > 0 AND LOCATE('\\\\u0000', {text}) > 0 "
             f"AND LOCATE('\\\\u0000', REPLACE({text}, '\\\\\\\\', '')) > 0)"
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 from migrations_ui.engine.databases.base import Column, Database
+from migrations_ui.engine.databases.ranges import KeyRange
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.zones import Gap
 
@@ -39,9 +41,6 @@ class Reader(ABC):
 
     # Numbers, dates and texts may stand in a column of any type.
     is_dynamic = False
-    # A server does the work.  Within this process, where SQL calls Python for each text, two
-    # threads wait for each other's interpreter, and take half as long again as one alone.
-    works_outside = True
     # Equal texts may differ in bytes, by the column's collation.
     folds_texts = False
 
@@ -88,6 +87,19 @@ class Reader(ABC):
         what is behind a guard that is true for a row is then looked at by itself.
         """
         return {}
+
+    def outside_sql(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
+        """For some hazards a name by which `look_outside_sql` tells that there may be rows of it.
+
+        As behind a guard, only then they are looked for in SQL.
+        """
+        return {}
+
+    def look_outside_sql(
+        self, table: str, hazards: Mapping[Hazard, str], keys: KeyRange | None
+    ) -> Counter[str]:
+        """The names of those of the hazards of which there may be rows in the range."""
+        return Counter()
 
     # -- Any column of a vendor that doesn't enforce types ----------------------------------------
 

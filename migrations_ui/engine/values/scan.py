@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from migrations_ui.engine.databases.ranges import KeyRange, conditions
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.values.hazards import WORDS, Hazard
@@ -23,30 +25,46 @@ class Scan:
         self.database = reader.database
         self.table = self.database.quote(layout.source_name)
 
-    def found(self, hazards: Sequence[Hazard]) -> dict[Hazard, int]:
-        """Those of the hazards that there are rows of, and how many."""
-        guards = self.reader.guards(hazards)
-        rows = self.counts([guards.get(hazard, hazard.predicate) for hazard in hazards])
-        behind = [hazard for hazard in hazards if rows.get(guards.get(hazard, ""))]
-        rows |= self.counts([hazard.predicate for hazard in behind])
-        counts = {hazard: rows.get(hazard.predicate, 0) for hazard in hazards}
-        return {hazard: count for hazard, count in counts.items() if count}
+    def first(self, hazards: Sequence[Hazard], keys: KeyRange | None) -> Counter[str]:
+        """How many rows of the range each predicate is true for that guards hazards, or finds one.
+
+        Of predicates that are true for none nothing is said.
+        """
+        elsewhere = self.reader.outside_sql(hazards)
+        looked_for = [hazard for hazard in hazards if hazard not in elsewhere]
+        guards = self.reader.guards(looked_for)
+        counted = self.counts([guards.get(h, h.predicate) for h in looked_for], keys)
+        return counted + self.reader.look_outside_sql(self.layout.source_name, elsewhere, keys)
+
+    def found(self, hazards: Sequence[Hazard], rows: Counter[str]) -> dict[Hazard, int]:
+        """Those of the hazards that there are rows of, and how many.
+
+        `rows` is what the first look has counted in all of the table.
+        """
+        elsewhere = self.reader.outside_sql(hazards)
+        guards = self.reader.guards([h for h in hazards if h not in elsewhere]) | elsewhere
+        behind = [hazard for hazard in hazards if rows[guards.get(hazard, "")]]
+        counted = rows | self.counts([hazard.predicate for hazard in behind])
+        return {hazard: count for hazard in hazards if (count := counted[hazard.predicate])}
 
     def finding(self, hazard: Hazard, rows: int) -> Finding:
         """The finding of a hazard, with a few keys."""
         keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
         return finding(self.layout, hazard, rows, keys)
 
-    def counts(self, predicates: Iterable[str]) -> dict[str, int]:
-        """How many rows each of the predicates is true for."""
+    def counts(self, predicates: Iterable[str], keys: KeyRange | None = None) -> Counter[str]:
+        """How many rows of the range each of the predicates is true for."""
         different = list(dict.fromkeys(predicates))
-        found: dict[str, int] = {}
+        names = [self.database.quote(name) for name in keys.columns] if keys else []
+        within = conditions(names, keys) if keys else []
+        found: Counter[str] = Counter()
         for start in range(0, len(different), AT_ONCE):
             part = different[start : start + AT_ONCE]
             counts = ", ".join(f"COUNT(CASE WHEN {predicate} THEN 1 END)" for predicate in part)
             # Nearly no row gets as far as being counted.
-            rows = f"{self.table} WHERE {' OR '.join(part)}"
-            found |= zip(part, self.database.query(f"SELECT {counts} FROM {rows}")[0], strict=True)
+            where = " AND ".join([*within, f"({' OR '.join(part)})"])
+            ((*numbers,),) = self.database.query(f"SELECT {counts} FROM {self.table} WHERE {where}")
+            found += Counter(dict(zip(part, numbers, strict=True)))
         return found
 
     def keys(self, rest: str, prefix: str = "") -> tuple[str, ...]:

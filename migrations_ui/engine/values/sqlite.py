@@ -5,14 +5,17 @@ What SQL can't tell is left to functions of ours, which SQL calls for the rare v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from migrations_ui.engine.databases.base import Column, Database
+from migrations_ui.engine.databases.ranges import KeyRange
 from migrations_ui.engine.databases.sqlite.reading import zero_date
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import outside_charset
+from migrations_ui.engine.values.sqlite_blocks import TESTS, odd_texts
 from migrations_ui.engine.values.sqlite_functions import FUNCTIONS, SECONDS
 from migrations_ui.engine.values.zones import Gap
 
@@ -37,16 +40,12 @@ OF_TYPES = {
 # Hazards that no date or time can be which is written as Django writes it.
 ABOUT_DATES = {"zero-date", "zero-date-kept", "invalid-date", "invalid-datetime", "invalid-time"}
 SIX_DIGITS = "." + 6 * "[0-9]"
-# How many texts are looked at together; SQLite's expressions may be 1,000 deep.
-JOINED = 100
-PARTED = "char(31)"
 
 
 class Reader(readers.Reader):
     """Predicates for SQLite."""
 
     is_dynamic = True
-    works_outside = False
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -62,31 +61,30 @@ class Reader(readers.Reader):
         return bytes_of(self.name(column))
 
     def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
-        """One for each column: the types of nearly all values rule most of its hazards out.
-
-        Texts that are no UTF-8 have one for each row, which calls a function once for all of them.
-        """
+        """One for each column: the types of nearly all values rule most of its hazards out."""
         columns: dict[Column, list[Hazard]] = {}
-        texts = [hazard for hazard in hazards if hazard.source and hazard.code == "invalid-utf8"]
         for hazard in hazards:
-            if hazard.source and hazard.code != "null-refused" and hazard not in texts:
+            if hazard.source and hazard.code != "null-refused":
                 columns.setdefault(hazard.source, []).append(hazard)
-        found = {
+        return {
             hazard: guard
             for column, its_own in columns.items()
             if (guard := self.guard(column, its_own))
             for hazard in its_own
         }
-        for start in range(0, len(texts), JOINED):
-            part = texts[start : start + JOINED]
-            found |= dict.fromkeys(part, self.any_not_utf8([h.source for h in part if h.source]))
-        return found
 
-    def any_not_utf8(self, columns: Sequence[Column]) -> str:
-        """One of the values is no UTF-8; what parts them keeps two from making up a character."""
-        values = f" || {PARTED} || ".join(f"ifnull({self.name(column)}, '')" for column in columns)
-        joined = bytes_of(f"({values})")
-        return f"CASE WHEN is_ascii({joined}) THEN 0 ELSE not_utf8({joined}) END"
+    def outside_sql(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
+        return {h: f"{h.code} in {h.source.name}" for h in hazards if h.source and h.code in TESTS}
+
+    def look_outside_sql(
+        self, table: str, hazards: Mapping[Hazard, str], keys: KeyRange | None
+    ) -> Counter[str]:
+        tests = {
+            name: (hazard.source.name, TESTS[hazard.code])
+            for hazard, name in hazards.items()
+            if hazard.source
+        }
+        return Counter(odd_texts(self.database, table, tests, keys))
 
     def guard(self, column: Column, hazards: Sequence[Hazard]) -> str:
         """True for a value that one of these hazards is about, or of an odd type; "": no guard."""
@@ -168,7 +166,7 @@ class Reader(readers.Reader):
 
     def not_utf8(self, column: Column) -> str:
         value, text = bytes_of(self.name(column)), self.of_type(column, "text")
-        return f"(NOT is_ascii({or_empty(value)}) AND {text} AND not_utf8({value}))"
+        return f"({text} AND not_utf8({value}))"
 
     def longer(self, column: Column, characters: int) -> str:
         name = self.name(column)  # length() stops at a NUL
@@ -267,8 +265,7 @@ class Reader(readers.Reader):
 
     def no_uuid(self, column: Column) -> str:
         value = bytes_of(self.name(column))
-        usual = f"length({value}) = 32 AND without_hex({or_empty(value)}) = x''"
-        return f"(NOT ({usual}) AND {self.not_blob(column)} AND no_uuid({value}))"
+        return f"({self.not_blob(column)} AND no_uuid({value}))"
 
     def uuid_like(self, column: Column, octets: list[str]) -> str:
         name = self.name(column)
@@ -307,8 +304,3 @@ class Reader(readers.Reader):
 def bytes_of(name: str) -> str:
     """SQL for the bytes of a value: as a text, one that is no UTF-8 would fail on its way here."""
     return f"CAST({name} AS BLOB)"
-
-
-def or_empty(sql: str) -> str:
-    """SQL for bytes, where NULL would be no argument for a function."""
-    return f"ifnull({sql}, x'')"

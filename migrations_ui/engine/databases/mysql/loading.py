@@ -25,11 +25,9 @@ from migrations_ui.engine.errors import RowRefused, ServerError
 class Loading(base.Database, ABC):
     """The loading half of a MySQL or MariaDB database."""
 
-    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
-        if self.loads_from_file:
-            self._load_data(table, columns, rows)
-        else:
-            self._insert(table, columns, rows)
+    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
+        load = self._load_data if self.loads_from_file else self._insert
+        return load(table, columns, rows)
 
     @property
     def loads_from_file(self) -> bool:
@@ -38,7 +36,7 @@ class Loading(base.Database, ABC):
             self._local_infile = bool(self.query("SELECT @@local_infile")[0][0])
         return self._local_infile
 
-    def _load_data(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+    def _load_data(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         targets, settings = load_targets(columns, self.quote)
         read_end, write_end = os.pipe()
         feeder = threading.Thread(target=feed, args=(write_end, rows), daemon=True)
@@ -62,6 +60,7 @@ class Loading(base.Database, ABC):
             raise self._refusal()
         if loaded != (sent := rows.count(b"\n")):
             raise RowRefused(f"The server says that it took {loaded:,} of {sent:,} rows.")
+        return sent
 
     def _refusal(self) -> RowRefused:
         """LOAD DATA turns errors into warnings even in strict mode; the first one says enough."""
@@ -69,7 +68,7 @@ class Loading(base.Database, ABC):
             return refusal(message)
         return RowRefused("The server counts warnings but shows none.")
 
-    def _insert(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+    def _insert(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         """The same by INSERT, in statements that fit the server's packet."""
         names = self.quoted(column.column.name for column in columns)
         head = f"INSERT INTO {self.quote(table)} ({names}) VALUES ".encode()
@@ -93,6 +92,7 @@ class Loading(base.Database, ABC):
             size += len(value) + 1
         if values:
             self._insert_statement(head, values, sent)
+        return sent + len(values)
 
     def _insert_statement(self, head: bytes, values: list[bytes], before: int) -> None:
         try:

@@ -127,7 +127,8 @@ class RowForm:
             text = ROW.join([CELL.join(row) for row in given])  # type: ignore[arg-type]  # None raises
         except TypeError:
             raise NoRow from None
-        if text.count(CELL) != len(rows) * (self.cells - 1) or text.count(ROW) != len(rows) - 1:
+        # A text that holds one of them, too, makes them more than there should be.
+        if len(text) - len(text.translate(None, CELL + ROW)) != len(rows) * self.cells - 1:
             raise NoRow
         for plain, escaped in ESCAPES.items():
             text = text.replace(plain, escaped)

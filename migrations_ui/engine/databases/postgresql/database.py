@@ -71,6 +71,7 @@ class Database(Cutting, Indexing, Positions, Sessions):
 
     vendor = "postgresql"
     max_name_length = 63
+    keeps_key_order = False
     validates_foreign_keys = True
     enforces_foreign_keys = True
     driver_error = psycopg2.Error
@@ -302,7 +303,7 @@ class Database(Cutting, Indexing, Positions, Sessions):
             self.connection.cursor().copy_expert(sql, sink)
         sink.flush()
 
-    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         names = self.quoted(column.column.name for column in columns)
         sql = f"COPY {self.quote(table)} ({names}) FROM STDIN"
         try:
@@ -315,6 +316,7 @@ class Database(Cutting, Indexing, Positions, Sessions):
             raise ServerError(message, transient=self.is_transient(error)) from error
         if cursor.rowcount != (sent := rows.count(b"\n")):
             raise RowRefused(f"The server says that it took {cursor.rowcount:,} of {sent:,} rows.")
+        return sent
 
 
 def unreachable(config: dict[str, Any], error: Exception) -> str:

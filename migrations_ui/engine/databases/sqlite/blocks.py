@@ -42,7 +42,58 @@ class TooLarge(Exception):
     """Rows, or one of them, that don't fit into a block."""
 
 
-class Reader:
+class Walk:
+    """A way through a table in blocks of rows that fit into the memory, by ranges of a key."""
+
+    def __init__(self, database: base.Database, connection: sqlite3.Connection, table: str) -> None:
+        self.database = database
+        self.connection = connection
+        self.table = table
+        self.at_once = base.FIRST_ROWS
+
+    def has_rowid(self) -> bool:
+        """Whether the table has a rowid that no column of its own hides."""
+        hidden = "SELECT 1 FROM pragma_table_xinfo(?) WHERE lower(name) = 'rowid'"
+        if self.connection.execute(hidden, [self.table]).fetchone():
+            return False
+        try:
+            self.connection.execute(f"SELECT rowid FROM {self.database.quote(self.table)} LIMIT 0")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+    def cut(self, keys: KeyRange) -> tuple[str, ...] | None:
+        """Where a block ends that begins with the range; None if the range is not longer."""
+        bounds = ", ".join(
+            f"CAST(quote({self.database.column(self.table, name)}) AS BLOB)"
+            for name in keys.columns
+        )
+        rows = self.database.from_(self.table, Rows(keys=keys, order=keys.columns))
+        sql = f"SELECT {bounds} FROM {rows} LIMIT 1 OFFSET {self.at_once - 1}"
+        with self.database.errors_of(sql):
+            found = self.connection.execute(sql).fetchone()
+        upto = tuple(literal.decode() for literal in found) if found else None
+        return None if upto == keys.after else upto
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """No value may be larger than `LARGEST`; `TooLarge` if one is."""
+        before = self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+        try:
+            yield
+        except ServerError as error:
+            if isinstance(error.__cause__, sqlite3.DataError):
+                raise TooLarge from error
+            raise
+        finally:
+            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+    def has_read(self, rows: int, size: int) -> None:
+        """So many rows took so many bytes: as many follow as make up a block."""
+        self.at_once = max(1, min(base.MOST_ROWS, base.BLOCK * rows // max(1, size)))
+
+
+class Reader(Walk):
     """Reads one table through a connection of its own."""
 
     def __init__(
@@ -53,12 +104,9 @@ class Reader:
         columns: Sequence[TypedColumn],
         write: base.Write,
     ) -> None:
-        self.database = database
-        self.connection = connection
-        self.table = table
+        super().__init__(database, connection, table)
         self.columns = columns
         self.write = write
-        self.at_once = base.FIRST_ROWS
         connection.text_factory = bytes
         register_functions(connection)
 
@@ -85,35 +133,12 @@ class Reader:
         if rows.listed or not is_plain(self.columns):
             return ()
         if not (rows.order or rows.keys):
-            return ("rowid",) if self._has_rowid() else ()
+            return ("rowid",) if self.has_rowid() else ()
         names = rows.order or (rows.keys.columns if rows.keys else ())
         nullable = {facts.name: facts.nullable for _, facts, *_ in self.columns}
         if rows.keys:
             return names if names == rows.keys.columns else ()
         return () if any(nullable.get(name, True) for name in names) else names
-
-    def _has_rowid(self) -> bool:
-        """Whether the table has a rowid that no column of its own hides."""
-        hidden = "SELECT 1 FROM pragma_table_xinfo(?) WHERE lower(name) = 'rowid'"
-        if self.connection.execute(hidden, [self.table]).fetchone():
-            return False
-        try:
-            self.connection.execute(f"SELECT rowid FROM {self.database.quote(self.table)} LIMIT 0")
-        except sqlite3.OperationalError:
-            return False
-        return True
-
-    def cut(self, keys: KeyRange) -> tuple[str, ...] | None:
-        """Where a block ends that begins with the range; None if the range is not longer."""
-        bounds = ", ".join(
-            f"quote({self.database.column(self.table, name)})" for name in keys.columns
-        )
-        rows = self.database.from_(self.table, Rows(keys=keys, order=keys.columns))
-        sql = f"SELECT {bounds} FROM {rows} LIMIT 1 OFFSET {self.at_once - 1}"
-        with self.database.errors_of(sql):
-            found = self.connection.execute(sql).fetchone()
-        upto = tuple(literal.decode() for literal in found) if found else None
-        return None if upto == keys.after else upto
 
     # -- Rows -------------------------------------------------------------------------------------
 
@@ -141,23 +166,10 @@ class Reader:
             return b""
         found = canonical(text or b"", count * len(self.columns) + nulls)
         if found is not None:
-            self.at_once = max(1, min(base.MOST_ROWS, base.BLOCK * count // len(found)))
+            self.has_read(count, len(found))
         elif text is None or text.count(ROW.encode()) < count:  # printf gives NULL then
             raise TooLarge
         return found
-
-    @contextmanager
-    def bounded(self) -> Iterator[None]:
-        """No value may be larger than `LARGEST`; `TooLarge` if one is."""
-        before = self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
-        try:
-            yield
-        except ServerError as error:
-            if isinstance(error.__cause__, sqlite3.DataError):
-                raise TooLarge from error
-            raise
-        finally:
-            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
     def read_exactly(self, rows: Rows) -> None:
         """Write the rows, with a look at each value."""

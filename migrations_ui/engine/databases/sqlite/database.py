@@ -224,7 +224,7 @@ class Database(Indexing, Positions, Sessions):
             self.reading = None
             connection.close()
 
-    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> None:
+    def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         forms = [
             "replace(?, '.000000', '')" if kind in (Kind.DATETIME, Kind.TIME) else "?"
             for kind, *_ in columns
@@ -242,3 +242,4 @@ class Database(Indexing, Positions, Sessions):
             raise RowRefused(str(error), line=batch.line, column=column) from error
         if cursor.rowcount != batch.line:
             raise RowRefused(f"SQLite took {cursor.rowcount:,} of {batch.line:,} rows.")
+        return batch.line
