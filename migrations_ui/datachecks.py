@@ -91,6 +91,11 @@ def findings_of(check: DataCheck, report: Report) -> list[Finding]:
     ]
 
 
+def is_due(check: DataCheck | None) -> bool:
+    """Whether a run looks again, as none has been made lately, or the source is another since."""
+    return check is None or is_outdated(check)
+
+
 def is_outdated(check: DataCheck) -> bool:
     """Whether the source has been written since the look began, or may have been meanwhile."""
     if check.position:

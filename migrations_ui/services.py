@@ -98,6 +98,7 @@ __all__ = [
     "leave",
     "left_behind",
     "limit",
+    "look_is_due",
     "pause",
     "pending_data_check",
     "plan",
@@ -183,6 +184,14 @@ def check_data_now(
     execution.look_at_values(check.pk)
     check.refresh_from_db()
     return check
+
+
+def look_is_due(plan: Plan) -> bool:
+    """Whether to look at the values before the plan can be confirmed.
+
+    What stood in the way of a run when they were looked at may have been mended since.
+    """
+    return datachecks.is_due(plan.checked) or any(found.rows for found in plan.open_blockers)
 
 
 def _new_data_check(labels: set[str], operator: str, *, reverse: bool) -> DataCheck:

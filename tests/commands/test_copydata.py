@@ -61,6 +61,38 @@ def test_it_can_be_done_again(registry: Site) -> None:
         assert "succeeded" in done.stdout
 
 
+def looks(tmp_path: Path) -> int:
+    """How often the values were looked at."""
+    with closing(sqlite3.connect(next(tmp_path.glob("**/control.sqlite3")))) as connection:
+        return int(connection.execute("SELECT count(*) FROM migrations_ui_datacheck").fetchone()[0])
+
+
+def test_values_that_preflight_has_looked_at_are_not_looked_at_again(
+    registry: Site, tmp_path: Path
+) -> None:
+    registry.manage("preflight")
+    registry.manage("copydata", "--all", "--wipe", NAME)
+    assert looks(tmp_path) == 1
+    with closing(sqlite3.connect(tmp_path / "source.sqlite3")) as source, source:
+        source.execute("UPDATE registry_pid SET name = 'written since'")
+    registry.manage("copydata", "--all", "--wipe", NAME)
+    assert looks(tmp_path) == 2
+
+
+def test_values_that_were_mended_since_preflight_has_refused_them_are_copied(
+    registry: Site, tmp_path: Path
+) -> None:
+    def write(value: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "source.sqlite3")) as source, source:
+            source.execute(f"UPDATE registry_pid SET name = {value} WHERE id = 1")
+
+    write("CAST(x'ff' AS TEXT)")
+    registry.manage("preflight", fails=True)
+    write("'mended'")
+    registry.manage("copydata", "--all", "--wipe", NAME)
+    assert pids(tmp_path / NAME) == pids(tmp_path / "source.sqlite3")
+
+
 def test_labels_choose_tables_and_exclude_leaves_some_out(registry: Site) -> None:
     done = registry.manage(
         "copydata",

@@ -101,9 +101,11 @@ class Command(CutoverCommand):
         self.check_wipe(options["wipe"], plan)
         if run := self.left_behind(plan):
             return run
-        if not plan.blockers_beyond(options["reject_limit"]):
+        blockers = plan.blockers_beyond(options["reject_limit"])
+        if all(found.rows for found in blockers):  # a look at the values has found them
             services.count_now(labels, reverse=plan.reverse)
-            services.check_data_now(labels, operator_name(), reverse=plan.reverse)
+            if services.look_is_due(plan):
+                services.check_data_now(labels, operator_name(), reverse=plan.reverse)
             plan = make_plan()
         return services.prepare_run(
             labels,
