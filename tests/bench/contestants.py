@@ -233,8 +233,8 @@ CUTOVER = Contestant(
 LOOKED = Contestant(
     "Cutover, after preflight",
     cutover_after_preflight,
-    note="as operators do: `preflight` has looked at the values before, which isn't timed; no rival "
-    "looks at them",
+    note="as operators do: `preflight` has looked at the values before, which isn't timed; no "
+    "rival looks at them",
 )
 SEED = Contestant("seed's method", seed_method, note="bulk_create of 3,000, in our own words")
 DUMPDATA = Contestant(
