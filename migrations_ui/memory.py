@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import _sqlite3
 import ctypes
 from collections.abc import Collection
 from contextlib import suppress
+from importlib import import_module
 
 M_ARENA_MAX = -8  # glibc's malloc.h
 SQLITE_CONFIG_MEMSTATUS = 9  # sqlite3.h
@@ -31,8 +31,9 @@ def let_sqlite_allocate_freely() -> None:
     The count has one lock for the whole process.  Two threads that read rows wait for it so often
     that they take as long as one would, and twice its CPU time.  Nobody asks for the count.
     """
-    with suppress(AttributeError):  # it is built into the interpreter, which doesn't export it
-        library = ctypes.CDLL(_sqlite3.__file__)
+    # There may be no SQLite, or one that is built into the interpreter, which doesn't export it.
+    with suppress(ImportError, AttributeError):
+        library = ctypes.CDLL(import_module("_sqlite3").__file__)
         library.sqlite3_memory_used.restype = ctypes.c_int64
         if library.sqlite3_memory_used():  # a connection is open: shutting down would pull it away
             return
