@@ -91,20 +91,20 @@ def findings_of(check: DataCheck, report: Report) -> list[Finding]:
     ]
 
 
-def is_due(check: DataCheck | None) -> bool:
-    """Whether a run looks again, as none has been made lately, or the source is another since."""
-    return check is None or is_outdated(check)
-
-
 def is_outdated(check: DataCheck) -> bool:
     """Whether the source has been written since the look began, or may have been meanwhile."""
-    if check.position:
-        before = Position.from_json(check.position)
-        with endpoints(reverse=check.reverse).open_source() as source:
-            state = source.moved(before, source.position(before.tables or ())).state
-        if state is not State.UNKNOWN:
-            return state is State.CHANGED
+    if (state := moved_since(check)) is not State.UNKNOWN:
+        return state is State.CHANGED
     return check.finished_at is None or check.finished_at < timezone.now() - RECENT
+
+
+def moved_since(check: DataCheck) -> State:
+    """Whether the source has been written since the look began, as far as its server tells."""
+    if not check.position:
+        return State.UNKNOWN
+    before = Position.from_json(check.position)
+    with endpoints(reverse=check.reverse).open_source() as source:
+        return source.moved(before, source.position(before.tables or ())).state
 
 
 def execute(

@@ -302,7 +302,7 @@ def preflight(run: Run, labels: Sequence[str], recorder: Recorder, links: Links)
     make = partial(plans.make_plan, labels, reverse=run.reverse, transforms=run.transforms)
     so_far = resuming.so_far(run)
     plan = plans.insist_on(make, so_far)
-    if datachecks.is_due(plan.checked):
+    if plan.checked is None or datachecks.is_outdated(plan.checked):
         check = DataCheck.objects.create(labels=labels, operator=run.operator, reverse=run.reverse)
         if wrong := look_at_values(check.pk, links, recorder.check):
             raise wrong

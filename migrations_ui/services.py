@@ -22,6 +22,7 @@ from migrations_ui import (
     workers,
 )
 from migrations_ui.assisting import assist, in_need
+from migrations_ui.engine.databases.positions import State
 from migrations_ui.models import (
     Audit,
     CountRequest,
@@ -187,11 +188,13 @@ def check_data_now(
 
 
 def look_is_due(plan: Plan) -> bool:
-    """Whether to look at the values before the plan can be confirmed.
+    """Whether to look at the values again, before a plan is confirmed that nobody has seen yet.
 
-    What stood in the way of a run when they were looked at may have been mended since.
+    Unless it is certain that they are the same, and that nothing which stood in the way of a run
+    may have been mended since.
     """
-    return datachecks.is_due(plan.checked) or any(found.rows for found in plan.open_blockers)
+    known = plan.checked and datachecks.moved_since(plan.checked) is State.UNCHANGED
+    return not known or any(found.rows for found in plan.open_blockers)
 
 
 def _new_data_check(labels: set[str], operator: str, *, reverse: bool) -> DataCheck:
