@@ -112,9 +112,9 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
         with errors_of(self, sql):
             yield
 
-    def loading(self: PostgreSQL, *arguments: Any) -> None:
+    def loading(self: PostgreSQL, *arguments: Any) -> int:
         found.meets(self.config["NAME"], "load", end(self))
-        load(self, *arguments)
+        return load(self, *arguments)
 
     def postgres_session(self: PostgreSQL, connection: Any) -> None:
         found.meets(self.config["NAME"], "connect", lambda url: end_postgres(url, connection))
