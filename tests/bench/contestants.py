@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -45,28 +45,24 @@ def sides(source: Place, dest: Place) -> dict[str, str]:
 
 
 def cutover(
-    source: Place, dest: Place, folder: Path, host: Mapping[str, str] | None = None
+    source: Place,
+    dest: Place,
+    folder: Path,
+    host: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> Measured:
-    """`copydata --all` with a control database of its own; `host` is a project's environment."""
-    var = fresh_folder(folder / "control")
+    """`copydata --all` with a control database of its own; `host` is a project's environment.
+
+    The commands `before` it are not timed.
+    """
+    var = folder / "control"
+    shutil.rmtree(var, ignore_errors=True)
+    var.mkdir()
     env = {**sides(source, dest), "CUTOVER_VAR": str(var), **(host or {})}
     prepare_control(env, folder)
+    for command in before:
+        measure(manage(command), folder, env)
     return copy_all(env, dest, folder)
-
-
-def cutover_after_preflight(source: Place, dest: Place, folder: Path) -> Measured:
-    """The same after `preflight`, whose look at the values is still good, and not timed."""
-    env = {**sides(source, dest), "CUTOVER_VAR": str(fresh_folder(folder / "control"))}
-    prepare_control(env, folder)
-    measure(manage("preflight"), folder, env)
-    return copy_all(env, dest, folder)
-
-
-def fresh_folder(folder: Path) -> Path:
-    """The folder, with nothing in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
 
 
 def prepare_control(env: Mapping[str, str], folder: Path) -> None:
@@ -232,7 +228,7 @@ CUTOVER = Contestant(
 )
 LOOKED = Contestant(
     "Cutover, after preflight",
-    cutover_after_preflight,
+    partial(cutover, before=("preflight",)),
     note="as operators do: `preflight` has looked at the values before, which isn't timed; no "
     "rival looks at them",
 )

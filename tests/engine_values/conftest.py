@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from pathlib import Path
@@ -91,6 +91,15 @@ class Sides:
     def check(self, *names: str, **kinds: type[models.Field]) -> list[Finding]:
         """What is found about the values of the tables."""
         return self.look(self.layouts(*names, **kinds))
+
+    @contextmanager
+    def connect(self) -> Iterator[tuple[Database, Database]]:
+        """New connections, as each of several workers has its own."""
+        with (
+            databases.connect(self.source.config, read_only=True) as there,
+            databases.connect(self.dest.config, read_only=False) as here,
+        ):
+            yield there, here
 
     def look(
         self, layouts: Sequence[Layout], progress: Callable[[str], None] = lambda label: None

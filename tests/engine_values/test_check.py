@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.db import models
 
-from migrations_ui.engine import databases, values
+from migrations_ui.engine import values
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
@@ -266,16 +265,8 @@ def test_several_workers_find_what_one_finds_in_the_same_order(
     found = between.layouts(*names)
     between.source.execute(f"DROP TABLE {names[2]}")
 
-    @contextmanager
-    def connect() -> Iterator[tuple[Database, Database]]:
-        with (
-            databases.connect(between.source.config, read_only=True) as there,
-            databases.connect(between.dest.config, read_only=False) as here,
-        ):
-            yield there, here
-
     told: list[str] = []
-    by_three = values.check(found, connect, told.append, workers=3)
+    by_three = values.check(found, between.connect, told.append, workers=3)
     assert by_three == between.look(found)
     assert set(told) == {f"shop.{name}" for name in names}
     whole = ["integer-out-of-range", "integer-out-of-range", "duplicate"]

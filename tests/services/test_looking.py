@@ -46,6 +46,15 @@ def test_an_old_look_is_made_again_where_the_source_can_not_tell(shop: Shop) -> 
     assert datachecks.is_outdated(DataCheck.objects.get())
 
 
+def test_a_command_spares_a_look_only_where_it_is_certain_of_the_source(shop: Shop) -> None:
+    confirm(["auth.Group"])
+    assert not services.look_is_due(services.plan(["auth.Group"]))
+    shop.execute("source", "UPDATE auth_group SET name = 'other' WHERE id = 1")
+    assert services.look_is_due(services.plan(["auth.Group"]))
+    DataCheck.objects.update(position=None)  # good enough for a run that was confirmed
+    assert services.look_is_due(services.plan(["auth.Group"]))
+
+
 def test_a_look_that_was_asked_for_again_is_waited_for(shop: Shop) -> None:
     assert confirm(["auth.Group"]).fingerprint
     services.request_data_check(["auth.Group"], "alice")

@@ -54,8 +54,9 @@ class Walk:
     def has_rowid(self) -> bool:
         """Whether the table has a rowid that no column of its own hides."""
         hidden = "SELECT 1 FROM pragma_table_xinfo(?) WHERE lower(name) = 'rowid'"
-        if self.connection.execute(hidden, [self.table]).fetchone():
-            return False
+        with self.database.errors_of(hidden):
+            if self.connection.execute(hidden, [self.table]).fetchone():
+                return False
         try:
             self.connection.execute(f"SELECT rowid FROM {self.database.quote(self.table)} LIMIT 0")
         except sqlite3.OperationalError:
