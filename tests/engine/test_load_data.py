@@ -33,7 +33,7 @@ def dest(
 
 def load(database: Database, rows: bytes) -> None:
     with database.transaction():
-        database.load("t", typed(database, "t"), rows)
+        assert database.load("t", typed(database, "t"), rows) == rows.count(b"\n")
 
 
 # the column besides the key, the rows, and the line that is refused (None: the server tells none)
