@@ -50,6 +50,17 @@ class CopiedColumn:
         """The kind in which the destination takes it."""
         return self.through.dest.kind or self.kind if self.through else self.kind
 
+    @property
+    def fits(self) -> bool:
+        """Whether the source's own limit keeps its texts from being too long for the destination.
+
+        No transform makes a text longer.
+        """
+        source, dest = self.source, self.dest
+        if self.through or source.dynamic or source.length is None:
+            return False
+        return source.storage is dest.storage is Kind.TEXT and source.length <= (dest.length or 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -74,7 +85,9 @@ class Layout:
 
     @property
     def dest_columns(self) -> list[TypedColumn]:
-        return [TypedColumn(column.loaded_as, column.dest) for column in self.columns]
+        return [
+            TypedColumn(column.loaded_as, column.dest, fits=column.fits) for column in self.columns
+        ]
 
     def for_dest(self, rows: bytes) -> bytes:
         """Canonical rows of the source as the destination takes them; mostly they are the same."""

@@ -225,6 +225,37 @@ def test_trailing_spaces_that_do_not_fit_are_refused(other: str, open_pair: Open
     assert dest.count("t") == 0
 
 
+@pytest.mark.parametrize(
+    ("vendor", "type_", "fits"),
+    [
+        ("sqlite", "varchar(5)", False),  # it holds longer ones all the same
+        ("mysql", "varchar(5)", True),
+        ("mysql", "varchar(6)", False),
+        ("mysql", "text", False),
+        ("postgresql", "varchar(5)", True),
+        ("postgresql", "varchar(6)", False),
+        ("postgresql", "text", False),
+        ("postgresql", "varchar", False),
+    ],
+)
+def test_no_spaces_are_cut_whatever_the_source_takes(
+    open_pair: OpenPair, vendor: str, type_: str, fits: bool
+) -> None:
+    """Only where its own limit is no higher are the rows not searched for such spaces."""
+    source, dest = open_pair(vendor, "postgresql")
+    run(source, f"CREATE TABLE t (id integer PRIMARY KEY, v {type_})")
+    run(dest, "CREATE TABLE t (id integer PRIMARY KEY, v varchar(5))")
+    insert(source, "t", [(1, "a    "), (2, "abcd " if fits else "abcde ")])
+    layout, _ = layout_of(source, dest, "t")
+    assert [column.fits for column in layout.dest_columns] == [False, fits]
+    if fits:
+        assert copy_chunk(source, dest, Chunk(layout), lambda rows: None) == 2
+        return
+    with pytest.raises(RowRefused, match=r"column v, key 2"):
+        copy_chunk(source, dest, Chunk(layout), lambda rows: None)
+    assert dest.count("t") == 0
+
+
 def test_a_column_knows_its_digits_on_every_vendor(open_pair: OpenPair) -> None:
     postgres, mysql = open_pair("postgresql", "mysql")
     run(

@@ -45,7 +45,13 @@ class FakeLayout:
     label = "shop.Thing"
     dest_name = "thing"
     dest_columns: tuple[()] = ()
-    columns = (SimpleNamespace(kind=Kind.INTEGER, source=None, dest=SimpleNamespace(name="id")),)
+    columns = (
+        SimpleNamespace(
+            kind=Kind.INTEGER,
+            source=SimpleNamespace(dynamic=False),
+            dest=SimpleNamespace(name="id"),
+        ),
+    )
     key_positions = (0,)
     signature = ("id integer",)
 

@@ -83,6 +83,20 @@ def test_a_uuid_that_is_alone_is_looked_at(sides: MakeSides, there: str, rows: i
     assert [(each.code, each.rows) for each in found] == [("invalid-uuid", 1)] * rows
 
 
+def test_a_nul_in_one_of_many_texts_is_found(sides: MakeSides) -> None:
+    between = sides("sqlite", "postgresql")
+    name = between.create("id integer NOT NULL PRIMARY KEY, v text, w text")
+    between.source.execute(
+        f"INSERT INTO {name} VALUES (1, 'a', ''), (2, 'b' || char(0), NULL), (3, '', 'c'),"
+        " (4, char(0), 'd'), (5, 'e', x'00')"  # bytes go as a text
+    )
+    assert told(between.check(name)) == [
+        ("nul-in-text", "v", 2, ("2", "4")),
+        ("blob-in-text", "w", 1, ("5",)),
+        ("nul-in-text", "w", 1, ("5",)),
+    ]
+
+
 def test_a_table_of_which_no_blocks_can_be_made_is_looked_at_row_by_row(sides: MakeSides) -> None:
     between = sides("sqlite", "postgresql")
     name = f"shop_without_{id(sides)}"
@@ -169,3 +183,29 @@ def test_texts_that_are_too_long_to_be_joined_are_looked_at_all_the_same(sides: 
         f"INSERT INTO {name} VALUES (1, REPEAT('a', 9000000), CONCAT(REPEAT('a', 9000000), x'00'))"
     )
     assert told(between.check(name)) == [("nul-in-text", "w", 1, ("1",))]
+
+
+@pytest.mark.parametrize(
+    ("there", "code"),
+    [
+        ("'2024-02-29 12:00:00'", ""),
+        ("'2024-02-29 12:00:00.000001'", ""),
+        ("'2024-02-29T12:00:00'", ""),  # usual to nobody, but the copy reads it: a closer look
+        ("'2023-02-29 12:00:00'", "invalid-datetime"),
+        ("'2023-00-29 12:00:00'", "zero-date"),
+        ("'2024-01-01 12:00:00' || char(31) || '2024-01-01 12:00:00'", "invalid-datetime"),
+        ("2024", "invalid-datetime"),
+        ("CAST('2024-01-01 12:00:00' AS BLOB)", "blob-in-text"),
+    ],
+)
+def test_an_odd_datetime_among_usual_ones_is_found(sides: MakeSides, there: str, code: str) -> None:
+    between = sides("sqlite", "postgresql")
+    name = between.create(
+        "id integer NOT NULL PRIMARY KEY, v datetime",
+        "id integer NOT NULL PRIMARY KEY, v timestamp",
+    )
+    between.source.execute(
+        f"INSERT INTO {name} VALUES (1, '1999-12-31 23:59:59'), (2, {there}), (3, NULL), "
+        "(4, '2000-02-29 00:00:00.000000')"
+    )
+    assert told(between.check(name)) == ([(code, "v", 1, ("2",))] if code else [])

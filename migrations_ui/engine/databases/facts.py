@@ -44,6 +44,7 @@ class Column:
     collation: str = ""  # MySQL's, which decides what is unique
     unsigned: bool = False
     padded: bool = False  # the database cuts or fills up the spaces at the end of a text
+    dynamic: bool = False  # it holds values of any type and length, whatever was declared
 
     @property
     def is_float(self) -> bool:
@@ -59,13 +60,15 @@ class Column:
 class TypedColumn(NamedTuple):
     """A column of one side, the kind in which its values cross, and a declared transform.
 
-    `digits` is how many digits of a second the transform "truncate-microseconds" leaves.
+    `digits` is how many digits of a second the transform "truncate-microseconds" leaves.  `fits`
+    says of a destination's column that no text of the source can be too long for it.
     """
 
     kind: Kind
     column: Column
     transform: str = ""
     digits: int = 6
+    fits: bool = False
 
 
 def kept(column: TypedColumn) -> tuple[int, str]:

@@ -82,12 +82,19 @@ class Check:
         return other
 
     def run(self, crew: Crew, progress: Progress) -> list[Finding]:
-        """Look at all tables, the longest ones first, and then at what leads to them."""
+        """Look at all tables, and then at what leads to them.
+
+        The longest tables come first, but what is divided comes last: it fills the time of a worker
+        while another one is at what can't be.
+        """
         database = self.reader.database
         sizes = database.sizes([layout.source_name for layout in self.layouts])
         parts = self.parts(crew, sizes)
         longest = sorted(self.layouts, key=lambda layout: -sizes.get(layout.source_name, 0))
-        looks = [look for layout in longest for look in looks_at(layout, parts)]
+        looks = sorted(
+            (look for layout in longest for look in looks_at(layout, parts)),
+            key=lambda look: look.is_divided,
+        )
         self.share(crew, looks, progress)
         odd = [layout for layout in longest if any(self.counted[layout.label])]
         self.share(crew, [Look(layout, "values") for layout in odd], progress)
@@ -187,6 +194,11 @@ class Look:
     layout: Layout
     step: str
     keys: KeyRange | None = None
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether others look at the rest of the table."""
+        return self.keys is not None
 
 
 # The looks at a table: at its rows, first quickly and then where that has seen something, among

@@ -149,7 +149,7 @@ def wholes(crossing: Crossing) -> Iterator[Hazard]:
     """Where SQLite comes from, floats, some of which were integers of more than 64 bits."""
     reader, source = crossing.reader, crossing.source
     yield from crossing.hazard("not-an-integer", reader.not_whole(source))
-    if reader.is_dynamic:
+    if source.dynamic:
         least, most = -(2**63), 2**63 - 1
         outside = reader.outside(source, least, most)
         yield from crossing.hazard("integer-out-of-range", outside, least=least, most=most)
@@ -162,7 +162,7 @@ def ranges(crossing: Crossing) -> Iterator[Hazard]:
     low, high = integers(source, reader.database.vendor)
     if crossing.source_checks.positive(crossing.source_table, source):
         low = 0
-    if low < least or high > most or reader.is_dynamic:
+    if low < least or high > most or source.dynamic:
         outside = reader.outside(source, least, most)
         yield from crossing.hazard("integer-out-of-range", outside, least=least, most=most)
 
@@ -172,24 +172,24 @@ def booleans(crossing: Crossing) -> Iterator[Hazard]:
     if crossing.dest.storage is Kind.BOOLEAN and crossing.target.vendor == "postgresql":
         yield from crossing.hazard("boolean-not-0-1", crossing.reader.no_boolean(crossing.source))
         yield from crossing.hazard("not-an-integer", crossing.reader.not_whole(crossing.source))
-    elif crossing.source.storage is not Kind.BOOLEAN or crossing.reader.is_dynamic:
+    elif crossing.source.storage is not Kind.BOOLEAN or crossing.source.dynamic:
         yield from ranges(crossing)
 
 
 def decimals(crossing: Crossing) -> Iterator[Hazard]:
     reader, source, dest = crossing.reader, crossing.source, crossing.dest
-    same = source.type == dest.type and not reader.is_dynamic
+    same = source.type == dest.type and not source.dynamic
     if not (same and crossing.target.vendor == "postgresql"):
         yield from crossing.hazard("not-finite", reader.no_number(source))
     if crossing.target.vendor == "sqlite":
         if (source.precision or ENDLESS) > SQLITE_DIGITS:
             yield from crossing.hazard("decimal-too-many-digits", reader.digits(source))
-        if reader.is_dynamic and dest.scale is not None:
+        if source.dynamic and dest.scale is not None:
             finer = reader.finer(source, dest.scale)
             yield from crossing.hazard("decimal-too-fine", finer, digits=dest.scale)
         return
     yield from digits_before(crossing)
-    rounds = reader.is_dynamic or source.scale is None or source.scale > (dest.scale or 0)
+    rounds = source.dynamic or source.scale is None or source.scale > (dest.scale or 0)
     if dest.scale is not None and rounds:
         finer = reader.finer(source, dest.scale)
         yield from crossing.hazard("decimal-too-fine", finer, digits=dest.scale)
@@ -200,7 +200,7 @@ def digits_before(crossing: Crossing) -> Iterator[Hazard]:
     if dest.precision is None or dest.scale is None:
         return
     room = dest.precision - dest.scale
-    bounded = source.precision is not None and not crossing.reader.is_dynamic
+    bounded = source.precision is not None and not source.dynamic
     if bounded and (source.precision or 0) - (source.scale or 0) <= room:
         return
     too_big = crossing.reader.too_big(source, room)
@@ -234,7 +234,7 @@ def zero_dates(crossing: Crossing) -> Iterator[Hazard]:
     found = crossing.reader.zero_date(crossing.source)
     if crossing.target.vendor != "mysql":
         yield from crossing.hazard("zero-date", found)
-    elif crossing.reader.is_dynamic:
+    elif crossing.source.dynamic:
         yield from crossing.warning("zero-date-kept", found)
 
 

@@ -39,8 +39,6 @@ class Reader(ABC):
     vendor's columns can't hold such a value at all.
     """
 
-    # Numbers, dates and texts may stand in a column of any type.
-    is_dynamic = False
     # Equal texts may differ in bytes, by the column's collation.
     folds_texts = False
 

@@ -6,7 +6,7 @@ What SQL can't tell is left to functions of ours, which SQL calls for the rare v
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.databases.ranges import KeyRange
@@ -15,7 +15,7 @@ from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import outside_charset
-from migrations_ui.engine.values.sqlite_blocks import TESTS, odd_texts
+from migrations_ui.engine.values.sqlite_blocks import odd_texts, test_of
 from migrations_ui.engine.values.sqlite_functions import FUNCTIONS, SECONDS
 from migrations_ui.engine.values.zones import Gap
 
@@ -37,15 +37,12 @@ OF_TYPES = {
     "not-an-integer": {"real"},
     "text-among-numbers": {"text"},
 }
-# Hazards that no date or time can be which is written as Django writes it.
-ABOUT_DATES = {"zero-date", "zero-date-kept", "invalid-date", "invalid-datetime", "invalid-time"}
-SIX_DIGITS = "." + 6 * "[0-9]"
+# What every integer of SQLite is within.
+SIXTY_FOUR_BITS = {"least": -(2**63), "most": 2**63 - 1}
 
 
 class Reader(readers.Reader):
     """Predicates for SQLite."""
-
-    is_dynamic = True
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -74,15 +71,16 @@ class Reader(readers.Reader):
         }
 
     def outside_sql(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
-        return {h: f"{h.code} in {h.source.name}" for h in hazards if h.source and h.code in TESTS}
+        return {hazard: test[0] for hazard in hazards if (test := test_of(hazard))}
 
     def look_outside_sql(
         self, table: str, hazards: Mapping[Hazard, str], keys: KeyRange | None
     ) -> Counter[str]:
         tests = {
-            name: (hazard.source.name, TESTS[hazard.code])
-            for hazard, name in hazards.items()
-            if hazard.source
+            name: (hazard.source.name, test)
+            for hazard in hazards
+            if hazard.source and (found := test_of(hazard))
+            for name, test in [found]
         }
         return Counter(odd_texts(self.database, table, tests, keys))
 
@@ -92,7 +90,12 @@ class Reader(readers.Reader):
             return ""
         odd = {name for hazard in hazards for name in OF_TYPES.get(hazard.code, ())}
         usual = [name for name in TYPES.get(column.storage, ("text",)) if name not in odd]
-        found = " OR ".join(self.within(column, [h for h in hazards if h.code not in OF_TYPES]))
+        found = " OR ".join(
+            hazard.predicate
+            for hazard in hazards
+            if hazard.code not in OF_TYPES
+            if not (usual == ["integer"] and dict(hazard.facts) == SIXTY_FOUR_BITS)
+        )
         # Only after a WHEN does SQLite stop at what decides an AND or an OR.
         cases = " ".join(
             f"WHEN {self.is_of(column, name)} THEN CASE WHEN {found or 0} THEN 1 END"
@@ -105,33 +108,6 @@ class Reader(readers.Reader):
         name = self.name(column)
         return (
             f"{name} >= '' AND {name} < x''" if type_ == "text" else f"typeof({name}) = '{type_}'"
-        )
-
-    def within(self, column: Column, hazards: Sequence[Hazard]) -> Iterator[str]:
-        """The predicates of the hazards, for values of the column's usual types."""
-        dates = [hazard for hazard in hazards if hazard.code in ABOUT_DATES]
-        if dates:
-            unusual = f"NOT {self.usual(column)}"
-            yield f"({unusual} AND ({' OR '.join(hazard.predicate for hazard in dates)}))"
-        yield from (hazard.predicate for hazard in hazards if hazard not in dates)
-
-    def usual(self, column: Column) -> str:
-        """SQL that is true for nearly every date or time that there is, and for nothing else.
-
-        SQLite's functions take more for one; what is none of the calendar comes back changed.
-        """
-        name = self.name(column)
-        size = f"length({bytes_of(name)})"
-        if column.storage is Kind.DATE:
-            return f"({size} = 10 AND date({name}, '+0 days') IS {name} AND {name} >= '0001')"
-        seconds = SECONDS[column.storage or Kind.DATETIME]
-        function, least = ("datetime", "0001") if column.storage is Kind.DATETIME else ("time", "")
-        whole = (
-            f"{function}({name}, '+0 days') IS substr({name}, 1, {seconds}) AND {name} >= '{least}'"
-        )
-        return (
-            f"({whole} AND CASE {size} WHEN {seconds} THEN 1 "
-            f"WHEN {seconds + 7} THEN {name} GLOB '{'?' * seconds}{SIX_DIGITS}' ELSE 0 END)"
         )
 
     def of_type(self, column: Column, *types: str) -> str:

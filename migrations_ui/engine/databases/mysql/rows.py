@@ -124,15 +124,16 @@ class RowForm:
         """Rows as canonical rows; `NoRow` where one lacks a value, or has one too many."""
         given = [self.hexed(row) for row in rows] if self.blobs else rows
         try:
-            text = ROW.join([CELL.join(row) for row in given])  # type: ignore[arg-type]  # None raises
+            lines = [CELL.join(row) for row in given]  # type: ignore[arg-type]  # None raises
         except TypeError:
             raise NoRow from None
+        text = ROW.join([*lines, b""])
         # A text that holds one of them, too, makes them more than there should be.
-        if len(text) - len(text.translate(None, CELL + ROW)) != len(rows) * self.cells - 1:
+        if len(text) - len(text.translate(None, CELL + ROW)) != len(rows) * self.cells:
             raise NoRow
         for plain, escaped in ESCAPES.items():
             text = text.replace(plain, escaped)
-        return text.translate(ENDS).replace(VOID, NULL) + b"\n"
+        return text.translate(ENDS).replace(VOID, NULL)
 
     def hexed(self, row: tuple[bytes | None, ...]) -> list[bytes | None]:
         """The row with its bytes as hex digits."""

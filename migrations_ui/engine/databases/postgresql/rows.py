@@ -143,7 +143,11 @@ def adapted(rows: bytes, columns: Sequence[TypedColumn]) -> bytes:
 
 def refuse_cut_spaces(rows: bytes, columns: Sequence[TypedColumn]) -> None:
     """Trailing spaces beyond a column's length are the one thing that PostgreSQL silently cuts."""
-    lengths = {i: column.length for i, (_, column, *_rest) in enumerate(columns) if column.length}
+    lengths = {
+        index: typed.column.length
+        for index, typed in enumerate(columns)
+        if typed.column.length and not typed.fits
+    }
     for found in CUT_SPACES.finditer(rows) if lengths else ():
         end = found.start() + 1
         start = rows.rfind(b"\n", 0, end) + 1

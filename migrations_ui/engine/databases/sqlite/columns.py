@@ -55,4 +55,5 @@ def make_column(
         scale=(numbers + [0, 0])[1] if is_decimal and numbers else None,
         length=numbers[0] if storage is Kind.TEXT and numbers else None,
         has_default=default is not None,
+        dynamic=True,
     )
