@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -169,6 +170,27 @@ def test_a_source_that_does_not_check_its_encoding_is_a_warning(
         monkeypatch.setattr(source.inspector, "settings", lambda: careless)
         (found,) = servers.settings(source, dest)
     assert (found.code, found.severity) == ("encoding-unchecked", Severity.WARNING)
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_a_file_in_utf_16_blocks_until_it_is_made_anew(
+    side: str, shop: Make, check: Check, tmp_path: Path
+) -> None:
+    wide, dump = tmp_path / "wide.sqlite3", tmp_path / "anew.sqlite3"
+    config = shop("sqlite")
+    with closing(sqlite3.connect(config["NAME"])) as there:
+        script = "\n".join(there.iterdump())
+    with closing(sqlite3.connect(wide)) as connection:
+        connection.executescript(f"PRAGMA encoding = 'UTF-16le';\n{script}")
+    ends = [config | {"NAME": str(wide)}, shop("postgresql")]
+    (found,) = alarms(check(*(ends if side == "source" else ends[::-1])))
+    assert (found.code, found.severity) == ("encoding-utf-16", Severity.BLOCKER)
+    assert f"the {side}'s file are encoded in UTF-16le" in found.message
+
+    with closing(sqlite3.connect(wide)) as old, closing(sqlite3.connect(dump)) as new:
+        new.executescript("\n".join(old.iterdump()))
+    ends[0] = config | {"NAME": str(dump)}
+    assert alarms(check(*(ends if side == "source" else ends[::-1]))) == []
 
 
 def test_a_destination_in_latin_1_is_a_warning(shop: Make, check: Check) -> None:

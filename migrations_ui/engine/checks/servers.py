@@ -32,6 +32,8 @@ def settings(source: Side, dest: Side) -> Iterator[Finding]:
     there, here = source.inspector.settings(), dest.inspector.settings()
     yield from packets(source, there)
     yield from packets(dest, here)
+    yield from wide(source, there)
+    yield from wide(dest, here)
     yield from writable(here)
     yield from version(dest)
     yield from encodings(source, dest, there, here)
@@ -49,6 +51,19 @@ def packets(side: Side, found: Settings) -> Iterator[Finding]:
             "drops or refuses larger values, and rows whose text is larger.",
             remedy=f"Set max_allowed_packet of the {side.role}'s server to at least "
             f"{LEAST_PACKET:,}, better to 67,108,864.",
+        )
+
+
+def wide(side: Side, found: Settings) -> Iterator[Finding]:
+    """In a SQLite file of UTF-16, the bytes of a text are others than those that are compared."""
+    if found.encoding.startswith("UTF-16"):
+        yield Finding(
+            code="encoding-utf-16",
+            severity=Severity.BLOCKER,
+            message=f"The texts of the {side.role}'s file are encoded in {found.encoding}. Only "
+            "files in UTF-8 can be copied and compared, which Django makes.",
+            remedy="Make it anew, which gives UTF-8: `sqlite3 old.sqlite3 .dump | sqlite3 "
+            f"new.sqlite3`, and name the new file as the {side.role}.",
         )
 
 

@@ -37,6 +37,7 @@ class Inspector(inspecting.Inspector):
     def settings(self) -> Settings:
         refusal = self._write_refusal()
         return Settings(
+            encoding=self.database.query("PRAGMA encoding")[0][0].replace("UTF-8", "UTF8"),
             collation="BINARY",
             # The second one: the journal can't be made in the file's folder.
             is_read_only=refusal in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
