@@ -6,6 +6,7 @@ import pytest
 from django.db import models
 
 from migrations_ui.engine import chunks, values
+from migrations_ui.engine.crew import Crew
 from migrations_ui.engine.databases.ranges import KeyRange
 from migrations_ui.engine.databases.sqlite import blocks
 from migrations_ui.engine.findings import Finding
@@ -155,6 +156,36 @@ def test_a_large_table_is_looked_at_in_parts_by_several(
     else:
         assert len(parts) > 1
         assert None not in parts
+
+
+def test_what_can_not_be_divided_is_looked_at_before_the_parts(
+    sides: MakeSides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no worker is left alone with it at the end."""
+    between = sides("sqlite", "postgresql")
+    names = [between.create("id bigint NOT NULL PRIMARY KEY, v text") for _ in range(2)]
+    for name, rows in zip(names, (300, 3), strict=True):
+        between.fill(name, [(number, "a") for number in range(rows)])
+    for module in (chunks, values):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 4096)
+    looks: list[values.Look] = []
+    do = values.Check.do
+
+    def spied(check: values.Check, look: values.Look) -> None:
+        looks.append(look)
+        do(check, look)
+
+    monkeypatch.setattr(values.Check, "do", spied)
+    with between.connect() as (source, dest):
+        check = values.Check(between.layouts(*names), source, dest)
+        parts = check.parts(Crew(2, between.connect), source.sizes(names))
+        ((label, ranges),) = parts.items()
+        assert (label, len(ranges) > 1) == (f"shop.{names[0]}", True)
+        monkeypatch.setattr(values.Check, "parts", lambda *_: parts)
+        assert check.run(Crew(1, between.connect), lambda label: None) == []
+    divided = [look.is_divided for look in looks]
+    assert divided == sorted(divided)
+    assert divided.count(True) == len(ranges)
 
 
 def test_a_nul_is_told_of_its_own_column(sides: MakeSides) -> None:

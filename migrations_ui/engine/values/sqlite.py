@@ -77,10 +77,9 @@ class Reader(readers.Reader):
         self, table: str, hazards: Mapping[Hazard, str], keys: KeyRange | None
     ) -> Counter[str]:
         tests = {
-            name: (hazard.source.name, test)
-            for hazard in hazards
+            name: (hazard.source.name, found[1])
+            for hazard, name in hazards.items()
             if hazard.source and (found := test_of(hazard))
-            for name, test in [found]
         }
         return Counter(odd_texts(self.database, table, tests, keys))
 
