@@ -22,7 +22,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 from migrations_ui.ticker import Ticker
-from tests.servers import Servers, program
+from tests.servers import Servers, is_mariadb, program
 from tests.settings import VARIABLES
 
 if TYPE_CHECKING:
@@ -55,8 +55,15 @@ CHROMIUM = (
 # The order
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long goes first, so that no process is left alone with it at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long goes first, so that no process is left alone with it at the end.
+
+    A MySQL that TEST_MYSQL_URL names is not asked for what only MariaDB has.
+    """
+    if (url := os.environ.get("TEST_MYSQL_URL")) and not is_mariadb(url):
+        left_out = [item for item in items if item.get_closest_marker("mariadb")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     long = [ROOT / "tests" / name for name in LONG]
     items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in long))
 

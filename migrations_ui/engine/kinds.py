@@ -84,6 +84,15 @@ def unescape(value: bytes) -> bytes | None:
     )
 
 
+def is_utf8(value: bytes) -> bool:
+    """Whether the bytes are a text."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def is_odd(value: bytes) -> bool:
     """Whether a value is marked as odd; a text may end in a backslash and an exclamation mark."""
     if not value.endswith(ODD):

@@ -10,7 +10,7 @@ from typing import Any
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, RowRefused
 from migrations_ui.engine.exactness import exact
-from migrations_ui.engine.kinds import unescape
+from migrations_ui.engine.kinds import is_utf8, unescape
 from migrations_ui.engine.layout import Layout
 
 SHORTENED = 80
@@ -182,14 +182,6 @@ def no_text(layout: Layout, row: bytes) -> str:
         if b"\0" in value or not is_utf8(value):
             return column.dest.name
     return ""
-
-
-def is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def explained(error: RowRefused, layout: Layout, row: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -78,7 +79,8 @@ def test_a_row_that_would_be_altered_or_dropped_is_refused(dest: Database, trap:
     run(dest, f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, {column})")
     with pytest.raises(RowRefused) as refused:
         load(dest, rows)
-    if line and "cannot be null" not in refused.value.message:  # INSERT tells the column only
+    # INSERT tells the column only, and MySQL's LOAD DATA not always the row.
+    if line and not re.search("cannot be null|^Invalid", refused.value.message):
         assert (refused.value.line, refused.value.column) == (line, "v")
     assert refused.value.message
     assert dest.count("t") == 0

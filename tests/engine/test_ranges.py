@@ -38,7 +38,11 @@ KEYS: dict[str, tuple[dict[str, str], list[tuple[Any, ...]]]] = {
     ),
 }
 # What the servers' own tables of these keys are made of, where the type has another name.
-OWN_TYPES = {"sqlite": {"uuid": "char(36)"}, "mysql": {}, "postgresql": {}}
+OWN_TYPES = {
+    "sqlite": {"uuid": "char(36)"},
+    "mysql": {"uuid": "/*M!100700 uuid */ /*!80000 char(36) */"},
+    "postgresql": {},
+}
 BINARY = {"mysql": " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"}
 
 

@@ -227,11 +227,12 @@ def text_in(kind: str, parse: Callable[[str], Any]) -> type[Twofold]:
         ("date", date.fromisoformat, "2024-02-29", date(2024, 2, 29)),
         ("tinyint", lambda text: text == "1", "1", 1),
         ("longblob", str.encode, "\\x é", "\\x é".encode()),
-        (
+        pytest.param(
             "uuid",
             str,
             "12345678-90ab-cdef-9234-567890abcdef",
             "12345678-90ab-cdef-9234-567890abcdef",
+            marks=pytest.mark.mariadb,
         ),
     ],
 )

@@ -77,7 +77,11 @@ MORE_TYPES = TYPES | {
     ),
     "native": (
         models.UUIDField,
-        {"postgresql": "uuid", "mysql": "uuid", "sqlite": "char(32)"},
+        {
+            "postgresql": "uuid",
+            "mysql": "/*M!100700 uuid */ /*!80000 char(36) */",
+            "sqlite": "char(32)",
+        },
     ),
     "ip": (
         models.GenericIPAddressField,

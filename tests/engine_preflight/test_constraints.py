@@ -25,6 +25,8 @@ def drop_index(database: Database, table: str, *columns: str, unique: bool) -> N
     quoted, on = database.quote(index.name), database.quote(table)
     if database.vendor == "mysql":
         database.execute("SET foreign_key_checks = 0")
+        if unique:  # MySQL keeps what a foreign key needs until there is another index
+            database.execute(f"CREATE INDEX plain ON {on} ({database.quoted(columns)})")
         database.execute(f"DROP INDEX {quoted} ON {on}")
     elif database.vendor == "postgresql" and unique:
         database.execute(f"ALTER TABLE {on} DROP CONSTRAINT {quoted} CASCADE")

@@ -77,7 +77,7 @@ class Planted:
         )
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [case.parameter for case in CASES])
 def test_what_does_not_cross_is_found_and_nothing_else_is(case: Case, sides: MakeSides) -> None:
     planted = Planted(case, sides)
     planted.fill(case.good, 1)
@@ -94,7 +94,7 @@ def test_what_does_not_cross_is_found_and_nothing_else_is(case: Case, sides: Mak
     assert found.severity is (Severity.WARNING if case.warns else Severity.BLOCKER)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.bad], ids=str)
+@pytest.mark.parametrize("case", [case.parameter for case in CASES if case.bad])
 def test_the_copy_does_not_take_what_was_found(case: Case, sides: MakeSides) -> None:
     """It stops and leaves the destination as it was, or, by a finding that says so, alters it."""
     planted = Planted(case, sides)
@@ -114,7 +114,7 @@ def test_the_copy_does_not_take_what_was_found(case: Case, sides: MakeSides) -> 
             assert not planted.arrived(), f"{case.bad[number]!r} does cross"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.bad], ids=str)
+@pytest.mark.parametrize("case", [case.parameter for case in CASES if case.bad])
 def test_what_is_refused_is_set_aside_and_all_else_arrives(case: Case, sides: MakeSides) -> None:
     planted = Planted(case, sides)
     planted.fill(case.good, 1)
@@ -128,7 +128,7 @@ def test_what_is_refused_is_set_aside_and_all_else_arrives(case: Case, sides: Ma
     assert planted.arrived()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.bad or case.warns], ids=str)
+@pytest.mark.parametrize("case", [case.parameter for case in CASES if case.bad or case.warns])
 def test_with_each_transform_that_is_offered_all_rows_arrive(case: Case, sides: MakeSides) -> None:
     planted = Planted(case, sides)
     planted.fill(case.good, 1)

@@ -23,9 +23,13 @@ CLASHES = [
     ("utf8mb4_unicode_ci", ["a\u200bb", "AB", "a b"], ["1", "2"]),
     ("utf8mb4_unicode_ci", ["ｱ", "ア", "イ"], ["1", "2"]),
     ("utf8mb4_bin", ["a", "a ", "A", "á"], ["1", "2"]),
-    ("utf8mb4_nopad_bin", ["a", "a ", "A", "á"], []),
-    ("utf8mb4_general_nopad_ci", ["a", "a ", "A"], ["1", "3"]),
+    pytest.param("utf8mb4_nopad_bin", ["a", "a ", "A", "á"], [], marks=pytest.mark.mariadb),
+    pytest.param(
+        "utf8mb4_general_nopad_ci", ["a", "a ", "A"], ["1", "3"], marks=pytest.mark.mariadb
+    ),
 ]
+# A collation of either server that holds different bytes apart, spaces at the end among them.
+EXACT = "/*M!100203 COLLATE utf8mb4_nopad_bin */ /*!80000 COLLATE utf8mb4_0900_bin */"
 
 
 def texts(between: Sides, collation: str, values: Sequence[str]) -> str:
@@ -33,7 +37,7 @@ def texts(between: Sides, collation: str, values: Sequence[str]) -> str:
     there = "id integer NOT NULL PRIMARY KEY, v varchar(99) NOT NULL UNIQUE"
     here = there.replace("varchar(99)", f"varchar(99) COLLATE {collation}")
     if between.source.vendor == MY:
-        there = there.replace("varchar(99)", "varchar(99) COLLATE utf8mb4_nopad_bin")
+        there = there.replace("varchar(99)", f"varchar(99) {EXACT}")
     name = between.create(there, here)
     between.fill(name, list(enumerate(values, start=1)))
     return name

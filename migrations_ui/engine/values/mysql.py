@@ -80,7 +80,9 @@ class Reader(readers.Reader):
         return f"{self.name(column)} LIKE '% '"
 
     def folding(self, column: Column) -> str:
-        return f"CAST({self.utf8(column)} AS BINARY) REGEXP '[^ -@[-~]| \\\\z'"
+        # Not among bytes, which MySQL's regular expressions don't take.
+        text = f"CONVERT({self.name(column)} USING utf8mb4) COLLATE utf8mb4_bin"
+        return f"{text} REGEXP '[^ -@\\\\[-~]| \\\\z'"
 
     # -- Numbers ----------------------------------------------------------------------------------
 

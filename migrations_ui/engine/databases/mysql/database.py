@@ -115,6 +115,8 @@ class Database(Loading, Cutting, Indexing, Positions, Sessions):
             f" net_read_timeout={NET_TIMEOUT}, wait_timeout={NET_TIMEOUT},"
             f" lock_wait_timeout={LOCK_TIMEOUT}, innodb_lock_wait_timeout={LOCK_TIMEOUT},"
             " sql_notes=1"
+            # MySQL would answer from statistics that it has kept for a day.
+            " /*!80000 , information_schema_stats_expiry=0 */"
             # MariaDB's cache of subqueries takes "A" for "a", which it has looked for before.
             " /*M!50300 , optimizer_switch='subquery_cache=off' */"
             # MySQL has a limit for single SELECTs only.
@@ -200,9 +202,6 @@ class Database(Loading, Cutting, Indexing, Positions, Sessions):
         ]
 
     def sequences(self, tables: Iterable[str]) -> dict[str, KeySequence]:
-        # MySQL 8 answers from statistics that may be a day old unless it is told not to.
-        if not self.query("SELECT VERSION() LIKE '%mariadb%'")[0][0]:
-            self.execute("SET SESSION information_schema_stats_expiry = 0")
         return {
             table: KeySequence(column, int(next_value or 1))
             for table, column, next_value in self._about_tables(

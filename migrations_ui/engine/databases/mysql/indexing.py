@@ -1,13 +1,13 @@
 """MySQL's and MariaDB's secondary indexes: all of a table are built by one statement, one scan.
 
-In MariaDB the indexes that foreign keys need go as well, and the table's own foreign keys with
-them.  Without `foreign_key_checks` it would let the indexes go and keep the keys, but then each
-row takes InnoDB longer: a tenth of the server's time goes into the length of names, so it seems to
+The indexes that foreign keys need go as well, and the table's own foreign keys before them.
+Without `foreign_key_checks` MariaDB would let the indexes go and keep the keys, but then each row
+takes InnoDB longer: a tenth of the server's time goes into the length of names, so it seems to
 look for an index of each key.  A load of 185,336 rows with five foreign keys took 2.0 to 2.7 s so,
-1.4 to 1.9 s without the keys, 3.7 s with their indexes in place, and 6.2 s with all.  To put keys
-back takes milliseconds, validates nothing, and needs no privilege REFERENCES (seen in 10.11).
+1.4 to 1.9 s without the keys, 3.7 s with their indexes in place, and 6.2 s with all (MariaDB
+10.11).  To put keys back takes milliseconds, validates nothing, and needs no privilege REFERENCES.
 
-MySQL's manual warns of taking off what a foreign key needs; there, keys and such indexes stay.
+MySQL keeps every index that a foreign key refers to, even without `foreign_key_checks`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from __future__ import annotations
 import re
 from abc import ABC
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import MySQLdb
 
-from migrations_ui.engine.databases import base, indexing
+from migrations_ui.engine.databases import indexing
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Found, Index, Refusal
+from migrations_ui.engine.databases.mysql.product import Product
 from migrations_ui.engine.errors import ServerError
 
 DUPLICATE_ENTRY = 1062
@@ -43,17 +44,12 @@ class Part(NamedTuple):
     kind: str  # BTREE, HASH, FULLTEXT, SPATIAL
 
 
-class Indexing(base.Database, ABC):
+class Indexing(Product, ABC):
     """The part of a MySQL or MariaDB database that is about indexes."""
 
     # With four indexes: about the same time for 2,000 and 5,000 rows, half of it for 10,000 (70
     # to 140 ms instead of 190 to 260 ms), a third for 100,000 and 500,000.
     rebuilds_indexes_from = 10_000
-
-    @cached_property
-    def _keeps_needed_indexes(self) -> bool:
-        """Whether a foreign key's index can't go."""
-        return not self.query("SELECT VERSION() LIKE '%mariadb%'")[0][0]
 
     def indexes(self, tables: Iterable[str]) -> list[Found]:
         self.execute("SET SESSION sql_quote_show_create = 1")
@@ -67,6 +63,7 @@ class Indexing(base.Database, ABC):
         """
         parts = self._parts(table)
         ((_, sql),) = self.query(f"SHOW CREATE TABLE {self.quote(table)}")
+        virtual = self._virtual_columns(table)
         fixed = self._fixed_columns(table, parts)
         found: list[Found] = []
         stays: set[str] = set()
@@ -74,8 +71,11 @@ class Indexing(base.Database, ABC):
             name = quoted.replace("``", "`")
             if not (columns := parts.get(name)):
                 continue  # the text of a comment or an expression
+            names = {part.column for part in columns}
             group = columns[0].kind if columns[0].kind in APART else kind.replace("SPATIAL", "")
-            if fixed is None or columns[0].kind != "BTREE" or fixed & {p.column for p in columns}:
+            if virtual & names and not self.is_mariadb:
+                group += " virtual"  # MySQL keeps them behind others of their kind
+            if fixed is None or columns[0].kind != "BTREE" or (fixed | virtual) & names:
                 stays.add(group)
             removable = group not in stays
             found.insert(0, Found(self._index(table, name, definition, kind, columns), removable))
@@ -114,11 +114,10 @@ class Indexing(base.Database, ABC):
         return parts
 
     def _fixed_columns(self, table: str, parts: dict[str, list[Part]]) -> set[str | None] | None:
-        """Columns whose indexes stay, None among them for expressions; None when all stay.
+        """Columns whose indexes stay; None when all stay.
 
         All do for other engines and for partitions, and where a unique index takes the place of the
-        primary key.  Those of virtual columns do because a row is refused for such a value only
-        while it has an index.
+        primary key.
         """
         ((engine, kind, options),) = self.query(
             "SELECT engine, table_type, create_options FROM information_schema.tables "
@@ -133,15 +132,26 @@ class Indexing(base.Database, ABC):
         found = self.query(
             "SELECT column_name FROM information_schema.columns "
             "WHERE table_schema = DATABASE() AND table_name = %s AND "
-            "(extra LIKE '%%VIRTUAL%%' OR extra LIKE '%%auto_increment%%' AND column_name <> %s)",
+            "extra LIKE '%%auto_increment%%' AND column_name <> %s",
             [table, counted],
         )
-        fixed = {None, *(name for (name,) in found)}
-        if self._keeps_needed_indexes:
-            for key in self.foreign_keys([table]):
-                fixed |= {key.columns[0]} if key.table == table else set()
-                fixed |= {key.parent_columns[0]} if key.parent == table else set()
+        fixed: set[str | None] = {name for (name,) in found}
+        if not self.is_mariadb:
+            keys = self.foreign_keys([table])
+            fixed |= {key.parent_columns[0] for key in keys if key.parent == table}
         return fixed
+
+    def _virtual_columns(self, table: str) -> set[str | None]:
+        """Virtual columns, None among them for expressions.
+
+        Their indexes stay, because a row is refused for such a value only while it has an index.
+        """
+        found = self.query(
+            "SELECT column_name FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() AND table_name = %s AND extra LIKE '%%VIRTUAL%%'",
+            [table],
+        )
+        return {None, *(name for (name,) in found)}
 
     def remove_indexes(self, table: str, indexes: Sequence[Index]) -> None:
         # In place or not at all: a table is not to be copied for this.
@@ -163,19 +173,20 @@ class Indexing(base.Database, ABC):
         return refused
 
     def _alter(self, table: str, changes: Sequence[str], algorithm: str) -> None:
-        unchecked = "" if self._keeps_needed_indexes else "SET STATEMENT foreign_key_checks=0 FOR "
-        self.execute(
-            f"{unchecked}ALTER TABLE {self.quote(table)} {', '.join(changes)}, "
-            f"ALGORITHM={algorithm}"
-        )
+        sql = f"ALTER TABLE {self.quote(table)} {', '.join(changes)}, ALGORITHM={algorithm}"
+        ((checks,),) = self.query("SELECT @@foreign_key_checks")
+        self.execute("SET SESSION foreign_key_checks = 0")
+        try:
+            self.execute(sql)
+        finally:
+            with suppress(ServerError):  # a session that is lost has told so
+                self.execute(f"SET SESSION foreign_key_checks = {int(checks)}")
 
     # -- Foreign keys -----------------------------------------------------------------------------
 
     def defined(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> list[ForeignKey]:
-        if self._keeps_needed_indexes:
-            return list(keys)
         rules = {
-            (table, name): f"{rule('DELETE', on_delete)}{rule('UPDATE', on_update)}"
+            (table, name): f"{self._rule('DELETE', on_delete)}{self._rule('UPDATE', on_update)}"
             for table in {index.table for index in indexes}
             for name, on_delete, on_update in self.query(
                 "SELECT constraint_name, delete_rule, update_rule "
@@ -191,32 +202,38 @@ class Indexing(base.Database, ABC):
             for key in keys
         ]
 
+    def _rule(self, event: str, name: str) -> str:
+        """A foreign key's rule in SQL; the server's default, spelled out, would come back changed."""
+        default = "RESTRICT" if self.is_mariadb else "NO ACTION"
+        return "" if name == default else f" ON {event} {name}"
+
     def _form(self, key: ForeignKey) -> str:
         """The key in SQL, but for its rules."""
         parent = f"{self.quote(key.parent)} ({self.quoted(key.parent_columns)})"
         return f"FOREIGN KEY ({self.quoted(key.columns)}) REFERENCES {parent}"
 
     def drop_foreign_key(self, key: ForeignKey) -> None:
-        self._alter(key.table, [f"DROP FOREIGN KEY IF EXISTS {self.quote(key.name)}"], "INPLACE")
+        if self._is_there(key):
+            self._alter(key.table, [f"DROP FOREIGN KEY {self.quote(key.name)}"], "INPLACE")
 
     def restore_foreign_key(self, key: ForeignKey) -> None:
-        if key.definition and not self.query(
-            "SELECT 1 FROM information_schema.table_constraints WHERE table_schema = DATABASE() "
-            "AND constraint_schema = DATABASE() AND constraint_type = 'FOREIGN KEY' "
-            "AND table_name = %s AND constraint_name = %s",
-            [key.table, key.name],
-        ):
+        if key.definition and not self._is_there(key):
             name = self.quote(key.name)
             self._alter(key.table, [f"ADD CONSTRAINT {name} {key.definition}"], "INPLACE")
+
+    def _is_there(self, key: ForeignKey) -> bool:
+        return bool(
+            self.query(
+                "SELECT 1 FROM information_schema.table_constraints "
+                "WHERE table_schema = DATABASE() AND constraint_schema = DATABASE() "
+                "AND constraint_type = 'FOREIGN KEY' AND table_name = %s AND constraint_name = %s",
+                [key.table, key.name],
+            )
+        )
 
     def clash(self, index: Index) -> str:
         key = [part.column or "" for part in self._parts(index.table)["PRIMARY"]]
         return indexing.clash(self, index, key)
-
-
-def rule(event: str, name: str) -> str:
-    """A foreign key's rule in SQL; spelled out, MariaDB would take its default for NO ACTION."""
-    return "" if name == "RESTRICT" else f" ON {event} {name}"
 
 
 def violated_index(indexes: Sequence[Index], cause: Any) -> Index | None:

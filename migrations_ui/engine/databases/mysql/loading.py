@@ -12,6 +12,7 @@ import MySQLdb
 from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.base import TypedColumn
 from migrations_ui.engine.databases.mysql.rows import (
+    ABOUT_A_ROW,
     CLIENT_ERRORS,
     NOT_ABOUT_A_ROW,
     feed,
@@ -20,6 +21,7 @@ from migrations_ui.engine.databases.mysql.rows import (
     refusal,
 )
 from migrations_ui.engine.errors import RowRefused, ServerError
+from migrations_ui.engine.kinds import is_utf8
 
 
 class Loading(base.Database, ABC):
@@ -53,13 +55,21 @@ class Loading(base.Database, ABC):
                 cursor = self.connection.cursor()
                 cursor.execute(sql)
                 loaded, warnings = cursor.rowcount, self.connection.warning_count()
+        except ServerError as error:
+            if isinstance(cause := error.__cause__, MySQLdb.Error) and cause.args[0] in ABOUT_A_ROW:
+                raise refusal(str(cause.args[-1])) from error
+            raise
         finally:
             os.close(read_end)  # a feeder that still writes gets EPIPE and ends
             feeder.join()
         if warnings:
             raise self._refusal()
-        if loaded != (sent := rows.count(b"\n")):
+        sent = rows.count(b"\n")
+        if loaded != sent:
             raise RowRefused(f"The server says that it took {loaded:,} of {sent:,} rows.")
+        if not is_utf8(rows[rows.rfind(b"\n", 0, -1) + 1 :]):
+            # MySQL leaves half a character at the very end out, and says nothing.
+            raise RowRefused("The text is no UTF-8.", line=sent)
         return sent
 
     def _refusal(self) -> RowRefused:

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.mysql.product import Product
 from migrations_ui.engine.databases.positions import STOOD, Movement, Others, Position, State
 from migrations_ui.engine.errors import ServerError
 
@@ -46,7 +46,7 @@ UNSEEN = (
 Facts = Mapping[str, list[Any]]
 
 
-class Positions(base.Database, ABC):
+class Positions(Product, ABC):
     """What MySQL and MariaDB tell of writes."""
 
     def position(self, tables: Iterable[str], *, settled: bool = False) -> Position:
@@ -66,8 +66,6 @@ class Positions(base.Database, ABC):
 
     def _facts(self, names: list[str]) -> dict[str, list[Any]]:
         """Of each table: last write, creation, next key, in use this second, has rows."""
-        if not self._is_mariadb():  # else MySQL 8 answers from what it has cached for a day
-            self.execute("SET SESSION information_schema_stats_expiry = 0")
         found = {name: list(facts) for name, *facts in self._about_tables(TABLES, names)}
         for start in range(0, len(found), MOST_COLUMNS):
             part = list(found)[start : start + MOST_COLUMNS]
@@ -80,7 +78,7 @@ class Positions(base.Database, ABC):
 
     def _mark(self) -> str:
         try:
-            return str(self.query(MARKS[self._is_mariadb()])[0][0])
+            return str(self.query(MARKS[self.is_mariadb])[0][0])
         except ServerError as error:
             if error.transient:
                 raise
@@ -91,9 +89,6 @@ class Positions(base.Database, ABC):
         ((now,),) = self.query("SELECT UNIX_TIMESTAMP()")
         ((_, uptime),) = self.query("SHOW GLOBAL STATUS LIKE 'Uptime'")
         return str(int(now) - int(uptime))
-
-    def _is_mariadb(self) -> bool:
-        return bool(self.query("SELECT VERSION() LIKE '%mariadb%'")[0][0])
 
     @classmethod
     def compare(cls, before: Position, now: Position) -> Movement:

@@ -23,26 +23,32 @@ ENDS = bytes.maketrans(CELL + ROW, b"\t\n")
 
 # Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
 NOT_ABOUT_A_ROW = {1021, 1040, 1053, 1105, 1114, 1180, 1205, 1213, 1290, 1317, 1792, 1927, 1969}
+NOT_ABOUT_A_ROW |= {3169, 4031}
+# Errors with which MySQL ends LOAD DATA because of a row, without saying which, where MariaDB
+# warns: a text that is no UTF-8, and what is no JSON, or too deep or too large for it.
+ABOUT_A_ROW = {1300, *range(3140, 3158)}
 CLIENT_ERRORS = range(2000, 3000)
 # What takes the place of NUL: in a text, and in JSON's own words.
-REPLACEMENTS = {"strip-nul": (b"", b""), "replace-nul": (b"\xef\xbf\xbd", rb"\\ufffd")}
-# \u0000 after an even number of backslashes, which are kept: an odd one more escapes a backslash.
-JSON_NUL = rb"(?<!\\)((?:\\\\)*)\\u0000"
-JSON_KEPT = rb"\1"
+REPLACEMENTS = {"strip-nul": (b"", b""), "replace-nul": (b"\xef\xbf\xbd", rb"\ufffd")}
 AT_ROW = re.compile(r" at row (\d+)$")
 
 
 PLAIN_NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 
 
-FOR_COLUMN = re.compile(r"[Cc]olumn '((?:[^']|'')+)'|column `[^`]*`\.`[^`]*`\.`([^`]+)`")
+# MySQL puts the table before the column of what is no JSON, MariaDB the database and the table
+# before any.
+FOR_COLUMN = re.compile(
+    r"in value for column '[^.]*\.([^']+)'|[Cc]olumn '((?:[^']|'')+)'"
+    r"|column `[^`]*`\.`[^`]*`\.`([^`]+)`"
+)
 
 
 def transformed(sql: str, column: TypedColumn) -> str:
     """SQL for the column's text after its declared transform."""
     replacement = REPLACEMENTS.get(column.transform)
     if replacement is not None and column.kind is Kind.JSON:
-        return f"REGEXP_REPLACE({sql}, {literal(JSON_NUL)}, {literal(JSON_KEPT + replacement[1])})"
+        return without_json_nul(sql, replacement[1])
     if replacement is not None:
         return f"REPLACE(CAST({sql} AS BINARY), x'00', {literal(replacement[0])})"
     if column.transform == "zero-date-null":
@@ -51,6 +57,19 @@ def transformed(sql: str, column: TypedColumn) -> str:
         length, zeros = kept(column)
         return f"CONCAT(LEFT({sql}, {length}), '{zeros}')"
     return sql
+
+
+def without_json_nul(sql: str, replacement: bytes) -> str:
+    """SQL for JSON's text with another escape, or none, for NUL's.
+
+    Escaped backslashes are put aside meanwhile, under a byte that UTF-8 never has: one of them
+    before `u0000` makes no NUL of it.  No regular expression: those of MySQL and of MariaDB differ
+    in what they put in for a group.
+    """
+    text = f"CAST({sql} AS BINARY)"
+    for old, new in ((rb"\\", ROW), (rb"\u0000", replacement), (ROW, rb"\\")):
+        text = f"REPLACE({text}, {literal(old)}, {literal(new)})"
+    return text
 
 
 def is_long(column: Column) -> bool:
@@ -200,5 +219,5 @@ def refusal(message: str, before: int = 0) -> RowRefused:
     return RowRefused(
         message,
         line=before + int(row[1]) if row else None,
-        column=(column[1] or column[2]) if column else "",
+        column=column[column.lastindex or 0] if column else "",
     )
