@@ -22,7 +22,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 from migrations_ui.ticker import Ticker
-from tests.servers import Servers, is_mariadb, program
+from tests.servers import Servers, mysql_connection, program
 from tests.settings import VARIABLES
 
 if TYPE_CHECKING:
@@ -66,6 +66,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
     long = [ROOT / "tests" / name for name in LONG]
     items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in long))
+
+
+def is_mariadb(url: str) -> bool:
+    """Whether the server is MariaDB, which a private one is, or MySQL."""
+    with closing(mysql_connection(url)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT VERSION()")
+        return "mariadb" in str(cursor.fetchone()[0]).lower()
 
 
 # Databases

@@ -261,13 +261,6 @@ class PrivateRedis(Private):
         return False
 
 
-def is_mariadb(url: str) -> bool:
-    """Whether the server is MariaDB, which a private one is, or MySQL."""
-    with closing(mysql_connection(url)) as connection, closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT VERSION()")
-        return "mariadb" in str(cursor.fetchone()[0]).lower()
-
-
 PRIVATE: dict[str, tuple[str, type[Private]]] = {
     "postgresql": ("TEST_POSTGRES_URL", PrivatePostgres),
     "mysql": ("TEST_MYSQL_URL", PrivateMariaDB),

@@ -203,7 +203,7 @@ class Indexing(Product, ABC):
         ]
 
     def _rule(self, event: str, name: str) -> str:
-        """A foreign key's rule in SQL; the server's default, spelled out, would come back changed."""
+        """A foreign key's rule in SQL; a default that is spelled out would come back changed."""
         default = "RESTRICT" if self.is_mariadb else "NO ACTION"
         return "" if name == default else f" ON {event} {name}"
 
