@@ -93,3 +93,15 @@ def test_what_latin_1_holds_arrives_elsewhere(
         source, dest, Chunk(plain_layout(source, dest, "t")), lambda rows: None
     ) == len(TEXTS)
     assert dest.query("SELECT id, v FROM t ORDER BY id") == list(enumerate(TEXTS))
+
+
+def test_keys_are_listed_in_a_table_that_has_a_key(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    """A server may ask for one, and the destination may hold two of the source's keys equal."""
+    database = open_database(make_database("mysql"))
+    run(database, "CREATE TABLE t (a varchar(9) NOT NULL PRIMARY KEY, b integer)")
+    listed = database.list_keys("t", ["a"])
+    run(database, f"INSERT INTO {listed} (a) VALUES ('a'), ('A')")
+    ((_, sql),) = database.query(f"SHOW CREATE TABLE {listed}")
+    assert "PRIMARY KEY" in sql

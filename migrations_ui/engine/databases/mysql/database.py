@@ -254,8 +254,10 @@ class Database(Loading, Cutting, Indexing, Positions, Sessions):
             self.execute(f"TRUNCATE TABLE {self.quote(table)}")
 
     def list_keys(self, table: str, key: Sequence[str]) -> str:
+        # A key of its own, which a server may ask of every table (sql_require_primary_key): the
+        # destination's collation may hold two of the source's keys equal.
         self.execute(
-            f"CREATE TEMPORARY TABLE cutover_listed "
+            "CREATE TEMPORARY TABLE cutover_listed (cutover_row bigint AUTO_INCREMENT PRIMARY KEY) "
             f"SELECT {self.quoted(key)} FROM {self.quote(table)} LIMIT 0"
         )
         return "cutover_listed"
