@@ -31,7 +31,13 @@ from migrations_ui.engine.databases.postgresql.rows import (
     literal,
     refusal,
 )
-from migrations_ui.engine.databases.postgresql.sessions import Sessions, turns_us_away
+from migrations_ui.engine.databases.postgresql.sessions import (
+    ASKED,
+    OURS,
+    POOLED,
+    Sessions,
+    turns_us_away,
+)
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
 
@@ -80,6 +86,7 @@ class Database(Cutting, Indexing, Positions, Sessions):
         config = read_only_config(self.config) if self.read_only else self.config
         options = {k: v for k, v in config["OPTIONS"].items() if k not in DJANGO_OPTIONS}
         options = KEEPALIVE | options
+        options["options"] = f"{options.get('options', '')} {ASKED}".strip()
         given = {
             "dbname": config["NAME"],
             "user": config.get("USER"),
@@ -94,14 +101,20 @@ class Database(Cutting, Indexing, Positions, Sessions):
                 client_encoding="UTF8",
                 application_name="cutover",
             )
-            self._prepare_session(connection)
+            is_ours = self._prepare_session(connection)
         except psycopg2.Error as error:
             passing = self.is_transient(error) and not turns_us_away(error)
             raise Unreachable(unreachable(self.config, error), transient=passing) from error
+        if not is_ours:
+            connection.close()
+            raise Unreachable(f"{self.label} can't be used: {POOLED}")
         return connection
 
-    def _prepare_session(self, connection: Any) -> None:
-        """Values are formatted the same way whatever the server's settings are."""
+    def _prepare_session(self, connection: Any) -> bool:
+        """Values are formatted the same way whatever the server's settings are.
+
+        Returns whether the session has what the connection asked for: no pooler is between.
+        """
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(
@@ -113,12 +126,15 @@ class Database(Cutting, Indexing, Positions, Sessions):
                 " set_config('row_security', 'off', false),"
                 " set_config('lock_timeout', %s, false),"
                 " set_config('statement_timeout', %s, false),"
-                " set_config('idle_in_transaction_session_timeout', %s, false)",
+                " set_config('idle_in_transaction_session_timeout', %s, false),"
+                " current_setting(%s, true)",
                 [
                     self.time_zone,
                     *(f"{s}s" for s in (LOCK_TIMEOUT, STATEMENT_TIMEOUT, IDLE_TIMEOUT)),
+                    OURS,
                 ],
             )
+            return bool(cursor.fetchone()[-1] == "own")
 
     def quote(self, name: str) -> str:
         """As Django does: a name that is quoted already (`"schema"."table"`) stays."""
@@ -325,7 +341,9 @@ def unreachable(config: dict[str, Any], error: Exception) -> str:
     message = " ".join(str(error).split()) or type(error).__name__
     if password := config.get("PASSWORD"):
         message = message.replace(str(password), "***")
+    next_step = "Check that the server runs, the address and the credentials."
+    if "unsupported startup parameter" in message:
+        next_step = POOLED
     return (
-        f"PostgreSQL database {config['NAME']} at {where} can't be reached: {message}. "
-        "Check that the server runs, the address and the credentials."
+        f"PostgreSQL database {config['NAME']} at {where} can't be reached: {message}. {next_step}"
     )

@@ -31,7 +31,16 @@ TRANSIENT = {"55P03", "25P03"}
 # the server speaks another language than English, it is tried again in vain.
 TURNED_AWAY = re.compile(
     r"authentication failed|no password supplied|pg_hba\.conf|does not exist|permission denied"
-    r"|not permitted to log in|invalid \S+ value"
+    r"|not permitted to log in|invalid \S+ value|unsupported startup parameter"
+)
+# A setting of ours that is asked for with the connection itself.  PgBouncer refuses that, or
+# ignores it: it has connections of its own, and hands them round with what the last one has set.
+OURS = "cutover.session"
+ASKED = f"-c {OURS}=own"
+POOLED = (
+    "A connection pooler, such as PgBouncer, stands before it: a connection's time zone, read-only "
+    "mode and locks could be somebody else's from one statement to the next. Name the server "
+    "itself, usually at port 5432."
 )
 
 
