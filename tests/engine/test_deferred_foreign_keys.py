@@ -139,7 +139,7 @@ def test_one_that_rows_violate_is_back_but_not_called_valid(open_pair: OpenPair)
 def test_an_index_that_a_key_refers_to_stays_in_mysql(open_pair: OpenPair) -> None:
     source, dest = open_pair("sqlite", "mysql")
     found = create(source, dest)
-    vars(dest)["is_mariadb"] = False
+    vars(dest)["product"] = "MySQL"
     assert dest.secondary_indexes(["pair"]) == []
     witness = Witness()
     transfer(found, source, dest, witness)

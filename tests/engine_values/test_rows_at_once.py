@@ -240,3 +240,22 @@ def test_an_odd_datetime_among_usual_ones_is_found(sides: MakeSides, there: str,
         "(4, '2000-02-29 00:00:00.000000')"
     )
     assert told(between.check(name)) == ([(code, "v", 1, ("2",))] if code else [])
+
+
+@pytest.mark.mariadb
+def test_what_mariadb_takes_for_json_is_looked_at_before_it_goes_to_mysql(
+    sides: MakeSides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are one vendor, and one checks less."""
+    between = sides("mysql", "mysql")
+    checked = "id integer NOT NULL PRIMARY KEY, v longtext CHECK (json_valid(v))"
+    name = between.create(checked)
+    between.source.execute(f"INSERT INTO {name} VALUES (1, '[1]'), (2, '[1.]')")
+    assert told(between.check(name, v=models.JSONField)) == []
+    here = between.dest.config["NAME"]
+    monkeypatch.setattr(
+        type(between.dest),
+        "product",
+        property(lambda it: "MySQL" if it.config["NAME"] == here else "MariaDB"),
+    )
+    assert told(between.check(name, v=models.JSONField)) == [("invalid-json", "v", 1, ("2",))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from migrations_ui.engine.databases import filters
@@ -51,8 +52,6 @@ BLOCK = 256 * 1024
 FIRST_ROWS = 100
 MOST_ROWS = 2_000
 ORPHAN_SAMPLES = 5
-
-
 Write = Callable[[bytes], object]
 
 
@@ -213,6 +212,11 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     @abstractmethod
     def server(self) -> Server:
         """What and where it is."""
+
+    @cached_property
+    def product(self) -> str:
+        """PostgreSQL, MySQL, MariaDB or SQLite."""
+        return self.server().product.partition(" ")[0]
 
     @abstractmethod
     def estimates(self) -> dict[str, int | None]:

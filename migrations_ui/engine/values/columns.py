@@ -306,14 +306,15 @@ def json(crossing: Crossing) -> Iterator[Hazard]:
     if not target.takes_json_only(crossing.dest_table, crossing.dest):
         return
     checked = crossing.source_checks.json(crossing.source_table, source)
-    same_vendor = reader.database.vendor == target.vendor
-    if not (checked and same_vendor):
+    # MariaDB takes some texts for JSON that MySQL does not.
+    same_product = reader.database.product == target.database.product
+    if not (checked and same_product):
         yield from crossing.hazard("invalid-json", reader.no_json(source))
     if crossing.dest.type == "jsonb":
         yield from crossing.hazard("nul-in-json", reader.json_nul(source))
-    if crossing.dest.type == "jsonb" or (target.vendor == "mysql" and not same_vendor):
+    if crossing.dest.type == "jsonb" or (target.vendor == "mysql" and not same_product):
         yield from crossing.hazard("surrogate-in-json", reader.json_surrogate(source))
-    if target.json_depth and not same_vendor:
+    if target.json_depth and not same_product:
         deeper = reader.deeper(source, target.json_depth)
         yield from crossing.hazard("json-too-deep", deeper, levels=target.json_depth)
 

@@ -107,7 +107,7 @@ class Target:
         """How deep JSON may be nested; None: as deep as you like."""
         if self.vendor != "mysql":
             return None
-        if not self.database.server().product.startswith("MariaDB"):
+        if self.database.product != "MariaDB":
             return MYSQL_DEPTH
         nested = "[" * (MARIADB_DEPTH + 1) + "]" * (MARIADB_DEPTH + 1)
         deeper = self.database.query(f"SELECT JSON_VALID('{nested}')")[0][0]

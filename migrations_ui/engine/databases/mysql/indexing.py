@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 
 import MySQLdb
 
-from migrations_ui.engine.databases import indexing
+from migrations_ui.engine.databases import base, indexing
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Found, Index, Refusal
-from migrations_ui.engine.databases.mysql.product import Product
 from migrations_ui.engine.errors import ServerError
 
 DUPLICATE_ENTRY = 1062
@@ -44,7 +43,7 @@ class Part(NamedTuple):
     kind: str  # BTREE, HASH, FULLTEXT, SPATIAL
 
 
-class Indexing(Product, ABC):
+class Indexing(base.Database, ABC):
     """The part of a MySQL or MariaDB database that is about indexes."""
 
     # With four indexes: about the same time for 2,000 and 5,000 rows, half of it for 10,000 (70
@@ -73,7 +72,7 @@ class Indexing(Product, ABC):
                 continue  # the text of a comment or an expression
             names = {part.column for part in columns}
             group = columns[0].kind if columns[0].kind in APART else kind.replace("SPATIAL", "")
-            if virtual & names and not self.is_mariadb:
+            if virtual & names and self.product == "MySQL":
                 group += " virtual"  # MySQL keeps them behind others of their kind
             if fixed is None or columns[0].kind != "BTREE" or (fixed | virtual) & names:
                 stays.add(group)
@@ -136,7 +135,7 @@ class Indexing(Product, ABC):
             [table, counted],
         )
         fixed: set[str | None] = {name for (name,) in found}
-        if not self.is_mariadb:
+        if self.product == "MySQL":
             keys = self.foreign_keys([table])
             fixed |= {key.parent_columns[0] for key in keys if key.parent == table}
         return fixed
@@ -204,7 +203,7 @@ class Indexing(Product, ABC):
 
     def _rule(self, event: str, name: str) -> str:
         """A foreign key's rule in SQL; a default that is spelled out would come back changed."""
-        default = "RESTRICT" if self.is_mariadb else "NO ACTION"
+        default = "RESTRICT" if self.product == "MariaDB" else "NO ACTION"
         return "" if name == default else f" ON {event} {name}"
 
     def _form(self, key: ForeignKey) -> str:

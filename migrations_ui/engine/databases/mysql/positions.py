@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from migrations_ui.engine.databases.mysql.product import Product
+from migrations_ui.engine.databases import base
 from migrations_ui.engine.databases.positions import STOOD, Movement, Others, Position, State
 from migrations_ui.engine.errors import ServerError
 
@@ -27,8 +27,8 @@ TABLES = (
 )
 # What one may see of the binary log depends on the server and the account.
 MARKS = {
-    True: "SELECT IF(@@log_bin, @@gtid_binlog_pos, '')",
-    False: "SELECT IF(@@log_bin AND @@gtid_mode = 'ON', @@gtid_executed, '')",
+    "MariaDB": "SELECT IF(@@log_bin, @@gtid_binlog_pos, '')",
+    "MySQL": "SELECT IF(@@log_bin AND @@gtid_mode = 'ON', @@gtid_executed, '')",
 }
 # Columns of one SELECT.
 MOST_COLUMNS = 1000
@@ -46,7 +46,7 @@ UNSEEN = (
 Facts = Mapping[str, list[Any]]
 
 
-class Positions(Product, ABC):
+class Positions(base.Database, ABC):
     """What MySQL and MariaDB tell of writes."""
 
     def position(self, tables: Iterable[str], *, settled: bool = False) -> Position:
@@ -78,7 +78,7 @@ class Positions(Product, ABC):
 
     def _mark(self) -> str:
         try:
-            return str(self.query(MARKS[self.is_mariadb])[0][0])
+            return str(self.query(MARKS[self.product])[0][0])
         except ServerError as error:
             if error.transient:
                 raise
