@@ -166,8 +166,10 @@ def test_what_can_not_be_divided_is_looked_at_before_the_parts(
     names = [between.create("id bigint NOT NULL PRIMARY KEY, v text") for _ in range(2)]
     for name, rows in zip(names, (300, 3), strict=True):
         between.fill(name, [(number, "a") for number in range(rows)])
+    sizes = between.source.sizes(names)
+    assert sizes[names[0]] > sizes[names[1]]
     for module in (chunks, values):
-        monkeypatch.setattr(module, "CHUNK_BYTES", 4096)
+        monkeypatch.setattr(module, "CHUNK_BYTES", sizes[names[1]])
     looks: list[values.Look] = []
     do = values.Check.do
 

@@ -32,7 +32,7 @@ from migrations_ui.engine.databases.mysql.rows import (
     literal_of,
     transformed,
 )
-from migrations_ui.engine.databases.mysql.sessions import OWN, Sessions
+from migrations_ui.engine.databases.mysql.sessions import OWN
 from migrations_ui.engine.errors import ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
 
@@ -54,7 +54,7 @@ LOADING_MODE = (
 )
 
 
-class Database(Loading, Cutting, Indexing, Positions, Sessions):
+class Database(Loading, Cutting, Indexing, Positions):
     """A MySQL or MariaDB database."""
 
     vendor = "mysql"

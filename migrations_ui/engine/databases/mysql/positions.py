@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.mysql.sessions import Sessions
 from migrations_ui.engine.databases.positions import STOOD, Movement, Others, Position, State
 from migrations_ui.engine.errors import ServerError
 
@@ -46,7 +46,7 @@ UNSEEN = (
 Facts = Mapping[str, list[Any]]
 
 
-class Positions(base.Database, ABC):
+class Positions(Sessions, ABC):
     """What MySQL and MariaDB tell of writes."""
 
     def position(self, tables: Iterable[str], *, settled: bool = False) -> Position:
@@ -109,7 +109,7 @@ class Positions(base.Database, ABC):
 
     def others(self) -> Others:
         sessions = self.query(
-            "SELECT id, user, COALESCE(host, '') FROM information_schema.processlist"
+            f"SELECT id, user, COALESCE(host, '') FROM {self.sessions}"
             " WHERE db = DATABASE() AND id <> CONNECTION_ID() AND command <> 'Daemon' ORDER BY id"
         )
         connected = {

@@ -25,8 +25,7 @@ TRANSIENT |= {3169, 4031}
 OWN = "CONCAT('cutover:', {})"
 # At work or waiting for a lock, in whichever database of the server.
 BUSY = (
-    "SELECT COUNT(*) FROM information_schema.processlist"
-    " WHERE command IN ('Query', 'Execute', 'Fetch')"
+    "SELECT COUNT(*) FROM {} WHERE command IN ('Query', 'Execute', 'Fetch')"
     f" AND id NOT IN (CONNECTION_ID(), COALESCE(IS_USED_LOCK({OWN.format('id')}), 0))"
 )
 
@@ -86,8 +85,14 @@ class Sessions(base.Database, ABC):
                     other.cursor().execute(f"KILL QUERY {number}")
 
     def busy_sessions(self) -> int:
-        ((found,),) = self.query(BUSY)
+        ((found,),) = self.query(BUSY.format(self.sessions))
         return int(found)
+
+    @property
+    def sessions(self) -> str:
+        """The table of sessions; MySQL's older one fails while one sends bytes that are no text."""
+        schema = "performance_schema" if self.product == "MySQL" else "information_schema"
+        return f"{schema}.processlist"
 
     def is_transient(self, error: Any) -> bool:
         code = error.args[0] if error.args else 0
