@@ -30,7 +30,8 @@ def test_what_migrate_made_is_back_after_a_drop(
         database.drop_foreign_key(key)
     for table in tables:
         database.drop_indexes(table, [index for index in indexes if index.table == table])
-    assert database.secondary_indexes(tables) == []
+    # What a key referred to could go in MySQL only now.
+    assert [index for index in database.secondary_indexes(tables) if index in indexes] == []
     for table in tables:
         database.restore_indexes(table, [index for index in indexes if index.table == table])
     for key in keys:

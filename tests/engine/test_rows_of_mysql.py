@@ -69,6 +69,9 @@ def test_a_text_too_large_for_a_function_is_an_error_and_no_null(
         f"INSERT INTO t VALUES (REPEAT(_latin1 x'e9', {length}))",
     )
     assert read(database) == ["é".encode() * length]
+    if database.product == "MySQL":  # does not mind there
+        assert read(database, "strip-nul") == ["é".encode() * length]
+        return
     with pytest.raises(ServerError, match="max_allowed_packet"):
         read(database, "strip-nul")
 
