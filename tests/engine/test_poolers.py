@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -71,18 +72,15 @@ class PrivateBouncer(Private):
     ],
     ids=["refuses options", "ignores options", "a pool of sessions"],
 )
-def pooled(
-    request: pytest.FixtureRequest, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("pgbouncer")
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)  # for the account that it runs as
-    bouncer = PrivateBouncer(folder, postgres_url, *request.param)
-    bouncer.start()
-    try:
-        yield bouncer.url()
-    finally:
-        bouncer.stop()
+def pooled(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[str]:
+    # Not in pytest's folder, which the account that it runs as may not enter.
+    with tempfile.TemporaryDirectory(prefix="cutover-") as folder:
+        bouncer = PrivateBouncer(Path(folder), postgres_url, *request.param)
+        bouncer.start()
+        try:
+            yield bouncer.url()
+        finally:
+            bouncer.stop()
 
 
 @pytest.mark.parametrize("read_only", [True, False], ids=["source", "destination"])
