@@ -30,8 +30,10 @@ def test_what_migrate_made_is_back_after_a_drop(
         database.drop_foreign_key(key)
     for table in tables:
         database.drop_indexes(table, [index for index in indexes if index.table == table])
-    # What a key referred to could go in MySQL only now.
-    assert [index for index in database.secondary_indexes(tables) if index in indexes] == []
+    left = database.secondary_indexes(tables)
+    if database.product == "MySQL":  # what a key referred to could go only now
+        left = [index for index in left if index in indexes]
+    assert left == []
     for table in tables:
         database.restore_indexes(table, [index for index in indexes if index.table == table])
     for key in keys:

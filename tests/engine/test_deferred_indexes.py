@@ -17,7 +17,7 @@ from tests.engine.conftest import VENDORS, OpenPair, Witness, run, table_of
 from tests.engine.schemas import schema, without_foreign_keys
 
 vendors = pytest.mark.parametrize("vendor", VENDORS)
-# MySQL's stay where a foreign key needs them.
+# What a foreign key refers to stays in MySQL.
 rebuilding = pytest.mark.parametrize(
     "vendor", ["postgresql", pytest.param("mysql", marks=pytest.mark.mariadb), "sqlite"]
 )

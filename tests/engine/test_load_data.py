@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -68,6 +67,7 @@ TRAPS = {
         "1\té\n2\t漢\n".encode(),
         2,
     ),
+    "half a character at the very end": ("v varchar(5)", b"1\tok\n2\tA\xe9\n", None),
     "bytes that are no UTF-8": ("v varchar(5)", b"1\tok\n2\t\xff\n", 2),
     "an unknown choice of an enumeration": ("v enum('a', 'b')", b"1\ta\n2\tc\n", 2),
 }
@@ -79,8 +79,10 @@ def test_a_row_that_would_be_altered_or_dropped_is_refused(dest: Database, trap:
     run(dest, f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, {column})")
     with pytest.raises(RowRefused) as refused:
         load(dest, rows)
-    # INSERT tells the column only, and MySQL's LOAD DATA not always the row.
-    if line and not re.search("cannot be null|^Invalid", refused.value.message):
+    told = "cannot be null" not in refused.value.message  # INSERT tells the column only
+    if dest.product == "MySQL" and refused.value.message.startswith("Invalid"):
+        told = False  # its LOAD DATA tells neither
+    if line and told:
         assert (refused.value.line, refused.value.column) == (line, "v")
     assert refused.value.message
     assert dest.count("t") == 0

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import MySQLdb
 import pytest
 
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import ServerError
 from tests.conftest import MakeDatabase
 from tests.engine.conftest import VENDORS, OpenDatabase, run, typed
+from tests.servers import mysql_connection
 
 vendors = pytest.mark.parametrize("vendor", VENDORS)
 servers = pytest.mark.parametrize("vendor", ["postgresql", "mysql"])
@@ -191,3 +194,31 @@ def test_every_session_has_its_limits(
             "mysql": ["30", "86400.0", "3600"],
         }[vendor]
     )
+
+
+def test_sessions_are_seen_while_one_sends_bytes_that_are_no_text(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    """As each BinaryField does; MySQL's information_schema fails then."""
+    url = make_database("mysql")
+    asking = open_database(url)
+    with closing(mysql_connection(url)) as sending:
+        number = sending.thread_id()
+        statement = b"SELECT SLEEP(600), _binary'\xfe\xff'"
+        thread = threading.Thread(target=interrupted, args=(sending, statement))
+        thread.start()
+        try:
+            deadline = time.monotonic() + 60
+            while not asking.busy_sessions():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert [who for who in asking.others().connected if f" {number} " in who]
+        finally:
+            asking.execute(f"KILL QUERY {number}")
+            thread.join()
+
+
+def interrupted(connection: Any, statement: bytes) -> None:
+    """Run a statement that another session interrupts."""
+    with suppress(MySQLdb.Error):
+        connection.cursor().execute(statement)

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from migrations_ui.engine.databases.sqlite.reading import exact_datetime, exact_time
-from migrations_ui.engine.kinds import Kind
+from migrations_ui.engine.kinds import Kind, is_utf8
 
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}\Z", re.ASCII)
 DATETIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}\Z", re.ASCII)
@@ -36,11 +36,7 @@ def readable(value: bytes | None) -> str:
 
 
 def not_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return True
-    return False
+    return not is_utf8(value)
 
 
 def characters(value: bytes) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from contextlib import closing, suppress
+from functools import cached_property
 from typing import Any
 
 import MySQLdb
@@ -88,11 +89,15 @@ class Sessions(base.Database, ABC):
         ((found,),) = self.query(BUSY.format(self.sessions))
         return int(found)
 
-    @property
+    @cached_property
     def sessions(self) -> str:
-        """The table of sessions; MySQL's older one fails while one sends bytes that are no text."""
-        schema = "performance_schema" if self.product == "MySQL" else "information_schema"
-        return f"{schema}.processlist"
+        """The table of sessions; MySQL's older one fails while one sends bytes that are no text.
+
+        The newer one is there since 8.0.22, and empty where the server keeps no such figures.
+        """
+        newer = self.product == "MySQL" and self.server().version >= (8, 0, 22)
+        newer = newer and bool(self.query("SELECT @@performance_schema")[0][0])
+        return f"{'performance' if newer else 'information'}_schema.processlist"
 
     def is_transient(self, error: Any) -> bool:
         code = error.args[0] if error.args else 0
