@@ -203,6 +203,7 @@ def test_sessions_are_seen_while_one_sends_bytes_that_are_no_text(
     url = make_database("mysql")
     asking = open_database(url)
     with closing(mysql_connection(url)) as sending:
+        sending.cursor().execute("SET NAMES utf8mb4")  # in which these are none
         number = sending.thread_id()
         statement = b"SELECT SLEEP(600), _binary'\xfe\xff'"
         thread = threading.Thread(target=interrupted, args=(sending, statement))
