@@ -116,9 +116,9 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
         found.meets(self.config["NAME"], "load", end(self))
         return load(self, *arguments)
 
-    def postgres_session(self: PostgreSQL, connection: Any) -> None:
+    def postgres_session(self: PostgreSQL, connection: Any) -> bool:
         found.meets(self.config["NAME"], "connect", lambda url: end_postgres(url, connection))
-        prepare_postgres(self, connection)
+        return prepare_postgres(self, connection)
 
     def mysql_session(self: MySQL, connection: Any, command: str) -> None:
         name, number = self.config["NAME"], connection.thread_id()
