@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -52,6 +55,8 @@ class DashboardConfig(AppConfig):
         for config in apps.get_app_configs():
             if config.name not in COMPLETES_MODELS:
                 config.ready = start_up_without_host(config)  # type: ignore[method-assign]
+                if not is_ours(config.name):
+                    fill_in_settings(config)
         registry.registered_checks = {
             check
             for check in registry.registered_checks
@@ -79,6 +84,18 @@ def start_up_without_host(config: AppConfig) -> Callable[[], None]:
         if "ready" in vars(class_) and is_ours(class_.__module__):
             return partial(vars(class_)["ready"], config)
     return lambda: None
+
+
+def fill_in_settings(config: AppConfig) -> None:
+    """Import the app's `conf`, where there is one.
+
+    Packages keep their settings' defaults there, and some write them into Django's settings, for
+    their own migrations and models to read.  They import it in the `ready()` that is left out.
+    """
+    name = f"{config.name}.conf"
+    with suppress(Exception):  # what is truly needed fails again where it is needed
+        if find_spec(name):
+            import_module(name)
 
 
 def mute_host(muted: Iterable[Signal]) -> None:

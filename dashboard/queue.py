@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+from types import ModuleType
 from typing import Any
 
 import huey
@@ -10,6 +12,11 @@ from huey.consumer import Consumer
 
 # Seconds that tasks have for leaving their work in order.
 LEAVING = 10
+
+# Where a host has a `django_tasks`, as Wagtail does, huey offers itself to it when it is imported,
+# and fails with versions before 0.9.  A host's tasks are not ours to run.
+TASKS_BACKEND = "huey.contrib.djhuey.tasks_backend"
+sys.modules.setdefault(TASKS_BACKEND, ModuleType(TASKS_BACKEND))
 
 
 class GracefulConsumer(Consumer):
