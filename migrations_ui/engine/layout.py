@@ -19,6 +19,7 @@ from migrations_ui.engine.databases.base import (
 )
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind, common_kind
+from migrations_ui.engine.missing import missing_table
 from migrations_ui.engine.through_django import (
     ThroughDjango,
     converted,
@@ -27,6 +28,11 @@ from migrations_ui.engine.through_django import (
 )
 
 T = TypeVar("T")
+
+SEARCH_VECTOR = (
+    "Leave the table out: a search vector is made from other columns, and the site makes it anew "
+    "on the destination (Wagtail by `manage.py update_index`)."
+)
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,9 @@ def layouts(
     dest_columns = dest.columns(on_dest.values())
     found = []
     for table in tables:
-        if missing := list(missing_table(table, on_source, on_dest)):
-            findings += missing
+        there, here = table.label in on_source, table.label in on_dest
+        if not (there and here):
+            findings += missing_table(table, source, dest, on_source=there, on_dest=here)
             continue
         source_name, dest_name = on_source[table.label], on_dest[table.label]
         matching = Matching(table, source_name, dest_name, source, dest)
@@ -176,29 +183,6 @@ def names_on(
         table.label: physical_name(table.names, existing, database.folds_names) for table in tables
     }
     return {label: name for label, name in names.items() if name is not None}
-
-
-def missing_table(
-    table: Table, on_source: Mapping[str, str], on_dest: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Say on which side the table is missing."""
-    for side, names, remedy in (
-        (
-            "source",
-            on_source,
-            "Check that this is the right database and the right version of the code.",
-        ),
-        ("destination", on_dest, "Run `manage.py migrate --database dest`."),
-    ):
-        if table.label not in names:
-            yield Finding(
-                code=f"table-missing-{side}",
-                severity=Severity.BLOCKER,
-                label=table.label,
-                table=table.names[0],
-                message=f"The table {table.names[0]} is missing in the {side}.",
-                remedy=f"{remedy} Or leave {table.label} out of the selection.",
-            )
 
 
 class Matching:
@@ -297,7 +281,9 @@ class Matching:
             source.name,
             f"The column {source.name} is {source.type} in the source and {dest.type} in the "
             f"destination; values don't cross between these types.{why}",
-            "Change the field so that both databases store it alike, or leave the table out.",
+            SEARCH_VECTOR
+            if "tsvector" in (source.type, dest.type)
+            else "Change the field so that both databases store it alike, or leave the table out.",
         )
 
     def precision_lost(self, source: Column, dest: Column) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.apps import AuthConfig
 from django.dispatch import Signal
 
-from dashboard.apps import is_ours, mute_host, start_up_without_host
+from dashboard.apps import fill_in_settings, is_ours, mute_host, start_up_without_host
 from dashboard.templating import own_libraries
 
 heard: list[str] = []
@@ -40,6 +44,20 @@ def test_a_hosts_variant_of_one_of_djangos_apps_starts_as_djangos(
     monkeypatch.setattr(AuthConfig, "ready", lambda config: started.append(config.label))
     start_up_without_host(module(HostsAuthConfig))()
     assert (started, heard) == (["auth"], [])
+
+
+@pytest.mark.parametrize("lines", [None, "CUTOVER_NAMES = 1", "1 / 0", "import nothing_like_it"])
+def test_an_app_may_have_a_conf_that_fails_and_need_not_have_one(
+    lines: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / (name := f"attic_{tmp_path.name}")
+    package.mkdir()
+    (package / "__init__.py").touch()
+    if lines:
+        (package / "conf.py").write_text(lines)
+    monkeypatch.syspath_prepend(tmp_path)
+    fill_in_settings(AppConfig(name, import_module(name)))
+    assert (f"{name}.conf" in sys.modules) == (lines == "CUTOVER_NAMES = 1")
 
 
 def test_the_admin_is_there_without_autodiscovery() -> None:

@@ -170,6 +170,7 @@ BROKEN = [
     # what is done to the source, to the destination, and what is found
     ("DROP TABLE thing", "", "table-missing-source", ""),
     ("", "DROP TABLE thing", "table-missing-destination", ""),
+    ("DROP TABLE thing", "DROP TABLE thing", "table-missing-both", ""),
     ("ALTER TABLE thing DROP COLUMN name", "", "column-missing-source", "name"),
     ("", "ALTER TABLE thing DROP COLUMN name", "column-missing-destination", "name"),
     (
@@ -199,6 +200,23 @@ def test_a_schema_that_does_not_fit_is_found(
     assert (finding.label, finding.table, finding.column) == ("shop.thing", "thing", column)
     expected = Severity.WARNING if code == "column-extra-source" else Severity.BLOCKER
     assert finding.severity is expected
+
+
+def test_what_is_no_table_is_not_called_missing(check: Check, thing: Callable[..., str]) -> None:
+    virtual = "CREATE VIRTUAL TABLE thing USING fts5(name)"
+    source = thing("sqlite", "DROP TABLE thing", virtual)
+    dest = thing("sqlite", "DROP TABLE thing", "CREATE VIEW thing AS SELECT 1 AS id")
+    report = check(source, dest)
+    for code in ("table-missing-source", "table-missing-destination"):
+        assert "a view or a virtual table of that name" in found(report, code).message
+    assert "a view" not in found(check(source, thing("sqlite", "DROP TABLE thing")), code).message
+
+
+def test_a_search_vector_is_made_anew_by_the_site(check: Check, thing: Callable[..., str]) -> None:
+    source = thing("sqlite")
+    dest = thing("postgresql", "ALTER TABLE thing ALTER name TYPE tsvector USING NULL")
+    finding = found(check(source, dest), "type-unknown")
+    assert "Leave the table out" in finding.remedy
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,32 @@ def test_an_app_that_completes_models_when_it_starts_is_started(
     assert "label_de" in names
 
 
+def test_a_host_with_an_older_package_for_djangos_tasks_is_loaded(
+    attic: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "django_tasks").mkdir()
+    (tmp_path / "django_tasks" / "__init__.py").touch()
+    attic.with_env(PYTHONPATH=str(tmp_path)).manage("check")
+
+
+def test_migrations_that_can_not_be_imported_are_a_blocker(attic: Site, tmp_path: Path) -> None:
+    attic.manage("migrate")
+    attic.manage("migrate", "--database", "dest")
+    (tmp_path / "unset.py").write_text(
+        "from tests.hosts.attic.settings import *\nMIGRATION_MODULES = {'boxes': 'broken'}\n"
+    )
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "__init__.py").touch()
+    (tmp_path / "broken" / "0001_initial.py").write_text(
+        "from django.conf import settings\nsettings.ONLY_SET_BY_READY\n"
+    )
+    site = attic.with_env(HOST_SETTINGS="unset", PYTHONPATH=str(tmp_path))
+    done = site.manage("preflight", "--json", fails=True)
+    found = {each["code"]: each for each in json.loads(done.stdout)["findings"]}
+    assert found["migrations-unreadable"]["severity"] == "blocker"
+    assert "ONLY_SET_BY_READY" in found["migrations-unreadable"]["message"]
+
+
 def test_the_worker_knows_our_tasks_and_none_of_the_hosts(attic: Site, tmp_path: Path) -> None:
     attic.manage("migrate", "-v0")
     worker = subprocess.Popen(  # our own command line

@@ -79,7 +79,11 @@ def recorded(side: Side) -> frozenset[Migration] | None:
 
 def migrations(source: Side, dest: Side, app_labels: Collection[str]) -> Iterator[Finding]:
     """Migrations that a side lacks, or that it has and the code doesn't."""
-    code = Code.of(app_labels)
+    try:
+        code = Code.of(app_labels)
+    except Exception as error:  # noqa: BLE001  # migrations are the host's code
+        yield unreadable(error)
+        return
     there, here = recorded(source) or frozenset(), recorded(dest) or frozenset()
     if missing := code.unapplied(here):
         yield unapplied_on_destination(spelt(missing))
@@ -95,6 +99,18 @@ def migrations(source: Side, dest: Side, app_labels: Collection[str]) -> Iterato
 
 def spelt(keys: Collection[Migration]) -> str:
     return listed([f"{app}.{name}" for app, name in keys])
+
+
+def unreadable(error: Exception) -> Finding:
+    return Finding(
+        code="migrations-unreadable",
+        severity=Severity.BLOCKER,
+        table=RECORDER,
+        message="The site's migrations could not be imported, so nothing tells whether both sides "
+        f"have applied them: {type(error).__name__}: {error}.",
+        remedy="The site's AppConfig.ready() hooks do not run here. If they set what is missing, "
+        "set it in the module that HOST_SETTINGS names.",
+    )
 
 
 def unapplied_on_destination(names: str) -> Finding:

@@ -2,7 +2,8 @@
 
 Which hazards a column can have follows from its two types; only these are looked for, in SQL, on
 the source.  A table is read once for all of its columns, or not at all where nothing can go wrong.
-Uniqueness and references take a query each, where the source does not already guarantee them.
+Uniqueness, the models' own constraints and references take a query each, where the source does not
+already guarantee them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.values.cascades import Cascades
 from migrations_ui.engine.values.columns import Crossing, hazards
+from migrations_ui.engine.values.declared import Declared
 from migrations_ui.engine.values.hazards import WORDS, Hazard
 from migrations_ui.engine.values.readers import Reader, reader
 from migrations_ui.engine.values.references import References
@@ -63,6 +65,7 @@ class Check:
         there = inspect(source)
         self.source_checks = Checks(there, [layout.source_name for layout in layouts])
         self.uniques = Uniques(layouts, self.reader, there, self.target)
+        self.declared = Declared(layouts, self.reader, there, self.target)
         self.references = References(layouts, self.reader, there, self.target)
         # By label: the hazards of a table, what the first look has counted, and what is refused.
         self.hazards: dict[str, list[Hazard]] = {}
@@ -78,6 +81,7 @@ class Check:
         other.reader = reader(source)
         other.target = self.target.over(dest)
         other.uniques = self.uniques.over(other.reader, other.target)
+        other.declared = self.declared.over(other.reader)
         other.references = self.references.over(other.reader, other.target)
         return other
 
@@ -207,6 +211,7 @@ STEPS: dict[str, Callable[[Check, Look], Iterator[Finding]]] = {
     "first": Check.first,
     "values": Check.values,
     "uniques": lambda check, look: check.uniques.check(look.layout),
+    "declared": lambda check, look: check.declared.check(look.layout),
     "references": lambda check, look: check.references.check(look.layout),
 }
 
@@ -216,6 +221,7 @@ def looks_at(layout: Layout, parts: Mapping[str, list[KeyRange | None]]) -> list
     return [
         *(Look(layout, "first", keys) for keys in parts.get(layout.label, [None])),
         Look(layout, "uniques"),
+        Look(layout, "declared"),
         Look(layout, "references"),
     ]
 

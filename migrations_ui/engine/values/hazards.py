@@ -104,6 +104,17 @@ WORDS: dict[str, Words] = {
         REFUSED,
         "Remove all but one of each in the source.",
     ),
+    "duplicate-in-part": Words(
+        "are duplicates in the destination's unique constraint {name}{judged}",
+        REFUSED,
+        "Remove all but one of each in the source, or change them so that the constraint allows "
+        "them.",
+    ),
+    "check-violated": Words(
+        "are not what the destination's check {name} demands{judged}",
+        REFUSED,
+        "Correct them in the source.",
+    ),
     # Numbers
     "not-a-number": Words(
         "are texts in a column of numbers", REFUSED, "Correct them in the source{or_null}."

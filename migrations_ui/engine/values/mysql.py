@@ -41,6 +41,14 @@ class Reader(readers.Reader):
     def bytewise(self, column: Column) -> str:
         return f"CAST({self.name(column)} AS BINARY)" if column.collation else self.name(column)
 
+    def exact(self, column: Column) -> str:
+        if not column.collation:
+            return self.name(column)
+        collation = (
+            "utf8mb4_nopad_bin" if self.database.product == "MariaDB" else "utf8mb4_0900_bin"
+        )
+        return f"CONVERT({self.name(column)} USING utf8mb4) COLLATE {collation}"
+
     # -- Texts ------------------------------------------------------------------------------------
 
     def characters(self, column: Column) -> int | None:

@@ -78,6 +78,10 @@ class Reader(ABC):
         """SQL for the value such that equal means the same bytes."""
         return self.name(column)
 
+    def exact(self, column: Column) -> str:
+        """SQL for the value, a text such that equal means the same characters."""
+        return self.name(column)
+
     def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
         """For some hazards a predicate that is cheaper, and true wherever theirs is.
 

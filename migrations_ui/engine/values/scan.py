@@ -17,13 +17,13 @@ AT_ONCE = 200
 
 
 class Scan:
-    """Looks for hazards in the rows of one table."""
+    """Looks for hazards in the rows of one table, or of a query in parentheses in its place."""
 
-    def __init__(self, layout: Layout, reader: Reader) -> None:
+    def __init__(self, layout: Layout, reader: Reader, query: str = "") -> None:
         self.layout = layout
         self.reader = reader
         self.database = reader.database
-        self.table = self.database.quote(layout.source_name)
+        self.table = query or self.database.quote(layout.source_name)
 
     def first(self, hazards: Sequence[Hazard], keys: KeyRange | None) -> Counter[str]:
         """How many rows of the range each predicate is true for that guards hazards, or finds one.
@@ -66,6 +66,23 @@ class Scan:
             ((*numbers,),) = self.database.query(f"SELECT {counts} FROM {self.table} WHERE {where}")
             found += Counter(dict(zip(part, numbers, strict=True)))
         return found
+
+    def repeated(
+        self, values: Sequence[str], where: Sequence[str] = ()
+    ) -> tuple[int, tuple[str, ...]]:
+        """How many rows share their values, none of which is NULL, with another; a few keys."""
+        listed = ", ".join(f"{value} AS c{index}" for index, value in enumerate(values))
+        within = " AND ".join([*where, *(f"{value} IS NOT NULL" for value in values)])
+        groups = (
+            f"SELECT {listed}, COUNT(*) AS how_many FROM {self.table} WHERE {within} "
+            f"GROUP BY {', '.join(values)} HAVING COUNT(*) > 1"
+        )
+        total = self.database.query(f"SELECT COALESCE(SUM(how_many), 0) FROM ({groups}) g")
+        if not (rows := int(total[0][0])):
+            return 0, ()
+        joined = " AND ".join(f"{value} = c{index}" for index, value in enumerate(values))
+        rest = f"FROM {self.table} JOIN ({groups}) duplicates ON {joined} WHERE {within}"
+        return rows, self.keys(rest)
 
     def keys(self, rest: str, prefix: str = "") -> tuple[str, ...]:
         """The first few primary keys of a query that begins with FROM; `prefix` names the table."""

@@ -54,6 +54,9 @@ class Reader(readers.Reader):
         text = f"readable({bytes_of(name)})"
         return f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) ELSE {text} END"
 
+    def exact(self, column: Column) -> str:
+        return f"{self.name(column)} COLLATE BINARY"
+
     def raw(self, column: Column) -> str:
         return bytes_of(self.name(column))
 

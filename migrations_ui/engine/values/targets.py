@@ -39,8 +39,8 @@ class Checks:
                 self.found.setdefault(check.table, []).append(check)
 
     def positive(self, table: str, column: Column) -> bool:
-        """Whether a check keeps the column's numbers from being negative."""
-        return self.says(table, column, r"{}['\"`\s)]*>=\s*0\b")
+        """Whether a check keeps the column's numbers from being negative, whatever else holds."""
+        return self.says(table, column, r"^(?!.*\bor\b).*{}['\"`\s)]*>=\s*0\b")
 
     def json(self, table: str, column: Column) -> bool:
         """Whether a check keeps the column's texts valid JSON."""
@@ -49,7 +49,8 @@ class Checks:
     def says(self, table: str, column: Column, pattern: str) -> bool:
         about = pattern.format(rf"(?<!\w){re.escape(column.name)}(?!\w)")
         return any(
-            re.search(about, check.definition, re.IGNORECASE) for check in self.found.get(table, ())
+            re.search(about, check.definition, re.IGNORECASE | re.DOTALL)
+            for check in self.found.get(table, ())
         )
 
 

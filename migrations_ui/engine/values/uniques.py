@@ -8,7 +8,7 @@ from itertools import count
 
 from migrations_ui.engine.databases.inspecting import Index, Inspector
 from migrations_ui.engine.errors import RowRefused
-from migrations_ui.engine.findings import Finding, Severity
+from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
 from migrations_ui.engine.values.collations import Comparison
@@ -28,8 +28,6 @@ class Uniques:
         self.target = target
         self.numbers = count(1)
         unique_there = there.indexes([layout.source_name for layout in layouts])
-        self.odd = odd(target.inspector.indexes([layout.dest_name for layout in layouts]))
-        self.odd_there = odd(unique_there)
         self.here = whole(target.inspector.indexes([layout.dest_name for layout in layouts]))
         self.there = whole(unique_there)
 
@@ -49,9 +47,6 @@ class Uniques:
                 continue
             seen.add(names)
             yield from self.clashes(layout, [column for column in columns if column])
-        for index in self.odd.get(layout.dest_name, []):
-            if not any(same(index, other) for other in self.odd_there.get(layout.source_name, [])):
-                yield not_looked_at(layout, index)
 
     def clashes(self, layout: Layout, columns: Sequence[CopiedColumn]) -> Iterator[Finding]:
         """Rows that the destination would not hold apart in these columns."""
@@ -93,21 +88,9 @@ class Uniques:
 
     def duplicates(self, layout: Layout, columns: Sequence[CopiedColumn]) -> Iterator[Finding]:
         """Equal rows in the source, which does not say that they must be unique."""
-        database = self.reader.database
-        table = database.quote(layout.source_name)
         values = [self.reader.bytewise(column.source) for column in columns]
-        names = [database.quote(column.source.name) for column in columns]
-        listed = ", ".join(f"{value} AS c{index}" for index, value in enumerate(values))
-        groups = (
-            f"SELECT {listed}, COUNT(*) AS how_many FROM {table} "
-            f"WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)} "
-            f"GROUP BY {', '.join(values)} HAVING COUNT(*) > 1"
-        )
-        total = database.query(f"SELECT COALESCE(SUM(how_many), 0) FROM ({groups}) g")
-        if rows := int(total[0][0]):
-            joined = " AND ".join(f"{value} = c{index}" for index, value in enumerate(values))
-            rest = f"FROM {table} JOIN ({groups}) duplicates ON {joined}"
-            keys = Scan(layout, self.reader).keys(rest)
+        rows, keys = Scan(layout, self.reader).repeated(values)
+        if rows:
             yield self.finding(layout, "duplicate", columns, rows, keys)
 
     def finding(
@@ -132,33 +115,3 @@ def whole(indexes: Sequence[Index]) -> dict[str, list[tuple[str, ...]]]:
             names = tuple(str(name).lower() for name in index.columns)
             found.setdefault(index.table, []).append(names)
     return found
-
-
-def odd(indexes: Sequence[Index]) -> dict[str, list[Index]]:
-    """The unique indexes of each table that go by more than equal columns."""
-    found: dict[str, list[Index]] = {}
-    for index in indexes:
-        if index.unique and index.valid and index.by:
-            found.setdefault(index.table, []).append(index)
-    return found
-
-
-def same(index: Index, other: Index) -> bool:
-    """Whether two indexes are made by the same constraint of a model."""
-    named = index.name.lower() == other.name.lower()
-    return index.by == other.by and (named or index.columns == other.columns)
-
-
-def not_looked_at(layout: Layout, index: Index) -> Finding:
-    columns = ", ".join(name or "an expression" for name in index.columns)
-    return Finding(
-        code="unique-not-looked-at",
-        severity=Severity.INFO,
-        label=layout.label,
-        table=layout.dest_name,
-        column=", ".join(name for name in index.columns if name),
-        message=f"The destination's unique index {index.name} on {columns} goes by {index.by}, and "
-        "the source has none like it. Whether rows clash in it is not looked at: the copy would "
-        "refuse them.",
-        remedy="Look for such rows in the source, or try the copy on an empty destination first.",
-    )
