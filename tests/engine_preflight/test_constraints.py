@@ -69,6 +69,19 @@ def test_dropped_indexes_are_named_all_at_once(source: Config, dest: Config, che
     assert ("index-missing", "shop_customer", "slug") in found
 
 
+def test_the_statement_of_a_remedy_makes_what_is_missing(
+    source: Config, dest: Config, check: Check
+) -> None:
+    with databases.connect(dest, read_only=False) as database:
+        drop_index(database, ORDERS, "customer_id", "number", unique=True)
+        drop_index(database, ORDERS, "placed_at", "customer_id", unique=False)
+        drop_index(database, "shop_customer", "slug", unique=False)
+    found = alarms(check(source, dest))
+    assert len(found) == 3
+    execute(dest, *(finding.remedy.partition(": ")[2] for finding in found))
+    assert alarms(check(source, dest)) == []
+
+
 def test_an_index_of_another_name_does_as_well(source: Config, dest: Config, check: Check) -> None:
     with databases.connect(dest, read_only=False) as database:
         drop_index(database, "shop_customer", "slug", unique=False)

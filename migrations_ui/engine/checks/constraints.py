@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from django.db.backends.utils import truncate_name
 from django.db.models import Field
 
 from migrations_ui.engine.catalog import Table, possible_names, shortened
@@ -136,18 +137,33 @@ class Compared:
 
     def missing_index(self, wanted: ExpectedIndex, columns: tuple[str, ...]) -> Finding:
         over = ", ".join(columns) or wanted.name
+        remedy = self.statement(wanted, columns)
         if wanted.unique:
             return self.finding(
                 "unique-missing",
                 columns,
                 f"{over} is to be unique, and the destination lets two rows have the same.",
-                REMEDY,
+                remedy,
             )
         return self.finding(
             "index-missing",
             columns,
             f"The index on {over} is missing in the destination: queries by it will be slow.",
-            REMEDY,
+            remedy,
+        )
+
+    def statement(self, wanted: ExpectedIndex, columns: tuple[str, ...]) -> str:
+        """What makes the index: `migrate` itself may have lost it, in a table made anew."""
+        if not columns or wanted.partial or not wanted.ordinary:
+            return REMEDY
+        quote = self.dest.database.quote
+        name = wanted.name or "_".join((self.name, *columns, "idx"))
+        kind = "UNIQUE INDEX" if wanted.unique else "INDEX"
+        listed = self.dest.database.quoted(columns)
+        shortest = truncate_name(name, self.dest.database.max_name_length)
+        return (
+            f"Run on the destination: CREATE {kind} {quote(shortest)} ON {quote(self.name)} "
+            f"({listed});"
         )
 
     # -- Checks -----------------------------------------------------------------------------------
