@@ -246,6 +246,7 @@ class Auditing:
                 self._count(found, source, dest)
         if not self.report.counts_only:
             self._compare(found, runs)
+        self._keep_counts(found)
         positions.note(self.report, "end", self.recorder)
 
     def _compare(self, found: Sequence[Layout], runs: Mapping[str, Run]) -> None:
@@ -259,7 +260,7 @@ class Auditing:
             self.connect,
             self.recorder,
             workers=self.report.workers,
-            set_aside={label: copies.rejected(run, label, found) for label, run in runs.items()},
+            set_aside=copies.rejected(runs, found),
         )
         self.recorder.tick()
         self.recorder.doing("looking at keys, indexes, constraints and references")
@@ -375,14 +376,19 @@ class Auditing:
         row.problem = "; ".join(filter(None, (aside, *others)))
         row.verdict = verdict_of(row, unchecked=unchecked)
         row.save()
-        self._keep_counts(row, layout)
 
-    def _keep_counts(self, row: AuditedTable, layout: Layout) -> None:
+    def _keep_counts(self, found: Sequence[Layout]) -> None:
         """The counts are exact, so the tables page may show them."""
-        if row.source_rows is not None and not layout.filters:
-            counting.keep(self.report.source["identity"], layout.source_name, row.source_rows)
-        if row.dest_rows is not None:
-            counting.keep(self.report.dest["identity"], layout.dest_name, row.dest_rows)
+        there, here = {}, {}
+        layouts = {layout.label: layout for layout in found}
+        counts = self.report.tables.filter(label__in=layouts)
+        for label, source, dest in counts.values_list("label", "source_rows", "dest_rows"):
+            if source is not None and not layouts[label].filters:
+                there[layouts[label].source_name] = source
+            if dest is not None:
+                here[layouts[label].dest_name] = dest
+        counting.keep(self.report.source["identity"], there)
+        counting.keep(self.report.dest["identity"], here)
 
 
 def open_read_only(ends: Endpoints) -> Database:

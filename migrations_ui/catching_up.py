@@ -102,7 +102,7 @@ def repair(
         links.open,
         Ledger(run, recorder),
         workers=run.workers,
-        set_aside={label: copies.rejected(one, label, found) for label, one in runs.items()},
+        set_aside=copies.rejected(runs, found),
     )
     work.run()
     changed = {layout.label for layout in work.changed}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import chain
 
 from django.conf import settings
 from django.db import transaction
@@ -46,8 +47,8 @@ def of_run(run_id: int) -> QuerySet[Chunk]:
 @patiently
 def claim(run_id: int, holder: str, *, leads: bool) -> Chunk | None:
     """A chunk that is this worker's from now on; None when there is none to take just now."""
-    again = _given_up(run_id) if leads else ()
-    for chunk in (*again, *_next_waiting(run_id), *_abandoned(run_id)):
+    ways = (_given_up, _next_waiting, _abandoned) if leads else (_next_waiting, _abandoned)
+    for chunk in chain.from_iterable(way(run_id) for way in ways):
         mine = Chunk.objects.filter(
             pk=chunk.pk, status=chunk.status, holder=chunk.holder, attempts=chunk.attempts
         ).update(

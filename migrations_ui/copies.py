@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from django.db.models import Q
+from collections.abc import Mapping, Sequence
 
 from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Audit, RejectedRow, Run, TableCopy
@@ -32,12 +30,13 @@ def last_copies(
     return {copy.label: copy.run for copy in copies.order_by("run_id")}
 
 
-def rejected(run: Run, label: str, found: Sequence[Layout]) -> list[bytes]:
-    """The rows of a table that a run has set aside and that have not arrived since."""
+def rejected(runs: Mapping[str, Run], found: Sequence[Layout]) -> dict[str, list[bytes]]:
+    """For each table the rows that its run has set aside and that have not arrived since."""
     signatures = {layout.label: layout.signature for layout in found}
-    rows = RejectedRow.objects.filter(Q(arrived_at=None), run=run, label=label)
-    return [
-        bytes(row.row).rstrip(b"\n")
-        for row in rows.iterator()
-        if row.signature == signatures.get(label)
-    ]
+    aside: dict[str, list[bytes]] = {label: [] for label in runs}
+    rows = RejectedRow.objects.filter(arrived_at=None, run__in=set(runs.values()))
+    for row in rows.iterator():
+        run = runs.get(row.label)
+        if run and run.pk == row.run_id and row.signature == signatures.get(row.label):
+            aside[row.label].append(bytes(row.row).rstrip(b"\n"))
+    return aside

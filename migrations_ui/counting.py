@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
+from django.db import connection
 from django.utils import timezone
 
 from migrations_ui.engine.catalog import Table
@@ -15,6 +16,8 @@ from migrations_ui.engine.errors import EngineError, ServerError
 from migrations_ui.engine.layout import names_on
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.sides import Ends, available_cores, chosen_tables, endpoints
+
+AT_ONCE = 200  # rows that are written in one statement
 
 
 def answer(request_id: int) -> None:
@@ -51,8 +54,7 @@ def _count_side(
             names = list(names_on(database, tables).values())
             sizes = database.sizes(names)
         names.sort(key=lambda name: -sizes.get(name, 0))
-        for name, rows in _counts(connect, names):
-            keep(identity, name, rows)
+        keep(identity, dict(_counts(connect, names)))
     except EngineError as error:
         return error
     return None
@@ -74,8 +76,19 @@ def _counts(
             yield from counted.result()
 
 
-def keep(identity: str, table: str, rows: int) -> None:
-    """Keep an exact count."""
-    TableCount.objects.update_or_create(
-        database=identity, table=table, defaults={"rows": rows, "counted_at": timezone.now()}
+def keep(identity: str, counts: Mapping[str, int]) -> None:
+    """Keep exact counts of a database's tables, by name."""
+    now = timezone.now()
+    found = [
+        TableCount(database=identity, table=table, rows=rows, counted_at=now)
+        for table, rows in counts.items()
+    ]
+    # MySQL finds out by itself by which key a row is there already.
+    by_key = connection.features.supports_update_conflicts_with_target
+    TableCount.objects.bulk_create(
+        found,
+        batch_size=AT_ONCE,
+        update_conflicts=True,
+        update_fields=["rows", "counted_at"],
+        unique_fields=["database", "table"] if by_key else None,
     )

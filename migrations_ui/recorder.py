@@ -60,6 +60,7 @@ class Recorder(Participant):
         self.dest_identity: str = run.dest["identity"]
         self._samples: deque[tuple[float, int]] = deque()
         self._phase = ""
+        self._is_loaded = False
 
     # -- What the ticker does ---------------------------------------------------------------------
 
@@ -205,6 +206,7 @@ class Recorder(Participant):
 
     @patiently
     def emptied(self, layout: Layout) -> None:
+        self._is_loaded = False
         claims.reset(Chunk.objects.filter(table__run=self.run_id, table__label=layout.label))
         self._table(layout.label).update(copied_rows=0, rejected_rows=0)
         RejectedRow.objects.filter(run_id=self.run_id, label=layout.label).delete()
@@ -240,10 +242,13 @@ class Recorder(Participant):
 
     @patiently
     def unfinished(self) -> set[str]:
+        if self._is_loaded:
+            return set()
         chunks = claims.of_run(self.run_id).exclude(status=Chunk.Status.DONE)
         labels = set(chunks.values_list("table__label", flat=True).distinct())
         if not labels:
             self.settle()
+            self._is_loaded = True
         return labels
 
     def settle(self) -> None:

@@ -70,12 +70,13 @@ def check(run: Run, layouts: Sequence[Layout], source: Database, dest: Database)
     )
     if found := later.first():
         raise Changed(f"{found} has wiped tables of this destination since. {NEW_RUN}")
-    strange = []
+    strange, counted = [], {}
     for table, layout in check_columns(run, layouts):
         strange += [_strange(table, dest.count(layout.dest_name))]
         rows = source.count(layout.source_name, layout.rows)
-        counting.keep(run.source["identity"], layout.source_name, rows)
+        counted[layout.source_name] = rows
         run.tables.filter(pk=table.pk).update(source_rows=rows)
+    counting.keep(run.source["identity"], counted)
     if problems := list(filter(None, strange)):
         raise Changed(
             f"{'; '.join(problems)}: somebody else writes to it. (`migrate` does so as well: "

@@ -116,13 +116,17 @@ def chosen_tables(labels: Iterable[str] | None, exclude: Iterable[str] = ()) -> 
 
 def expand(labels: Iterable[str]) -> set[str]:
     """The labels of tables that these labels mean; an app means all that isn't left out."""
+    exact: dict[str, set[str]] = {}
+    of_app: dict[str, set[str]] = {label: set() for label in host_app_labels()}
+    for table in host_tables():
+        exact.setdefault(table.label.lower(), set()).add(table.label)
+        if not table.left_out:
+            of_app.setdefault(table.app_label, set()).add(table.label)
     found: set[str] = set()
     for label in labels:
-        exact = {t.label for t in host_tables() if t.label.lower() == label.lower()}
-        of_app = {t.label for t in host_tables() if t.app_label == label and not t.left_out}
-        if not exact and not of_app and label not in host_app_labels():
+        if label.lower() not in exact and label not in of_app:
             raise Refused(unknown_label(label))
-        found |= exact or of_app
+        found |= exact.get(label.lower()) or of_app[label]
     return found
 
 

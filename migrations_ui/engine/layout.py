@@ -30,8 +30,8 @@ from migrations_ui.engine.through_django import (
 T = TypeVar("T")
 
 SEARCH_VECTOR = (
-    "Leave the table out: a search vector is made from other columns, and the site makes it anew "
-    "on the destination (Wagtail by `manage.py update_index`)."
+    "A search vector is made from other columns: leave the table out, and let the site make it "
+    "anew on the destination (Wagtail by `manage.py update_index`)."
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -260,6 +262,26 @@ def test_bytes_that_are_no_text_are_refused(sqlite: Database) -> None:
         sqlite.load("t", typed(sqlite, "t"), b"1\tok\n2\t\xff\n")
     assert refused.value.line == 2
     assert sqlite.count("t") == 0
+
+
+def test_each_read_sees_what_is_there_then_and_holds_nobody_up(sqlite: Database) -> None:
+    run(sqlite, "CREATE TABLE t (id integer PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    columns = typed(sqlite, "t")
+
+    def stop(block: bytes) -> None:
+        raise EngineError("cut short")
+
+    assert read_all(sqlite, "t", columns) == b"1\n"
+    with closing(sqlite3.connect(sqlite.config["NAME"], timeout=0)) as other, other:
+        other.execute("INSERT INTO t VALUES (2)")
+    assert read_all(sqlite, "t", columns) == b"1\n2\n"
+    with pytest.raises(EngineError, match="cut short"):
+        sqlite.read("t", columns, stop)
+    with closing(sqlite3.connect(sqlite.config["NAME"], timeout=0)) as other, other:
+        other.execute("ALTER TABLE t ADD COLUMN more integer")
+        other.execute("DROP TABLE t")
+        other.execute("CREATE TABLE t (id integer PRIMARY KEY)")
+    assert read_all(sqlite, "t", columns) == b""
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(

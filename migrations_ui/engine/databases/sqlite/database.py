@@ -217,12 +217,14 @@ class Database(Indexing, Positions, Sessions):
         write: base.Write,
         rows: Rows = base.ALL_ROWS,
     ) -> None:
-        self.reading = connection = self._connect()
+        # Kept for the next table: opening the file means to parse the schema of all of them.
+        self.reading = self.reading or self._connect()
         try:
-            Reader(self, connection, table, columns, write).read(rows)
-        finally:
-            self.reading = None
-            connection.close()
+            Reader(self, self.reading, table, columns, write).read(rows)
+            self.reading.rollback()  # the snapshot that was read
+        except BaseException:
+            self.stop_reading()  # in the midst of a statement
+            raise
 
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         forms = [

@@ -26,7 +26,7 @@ PRIMARY = 0xFF  # the bits of an extended code that say what kind of error it is
 class Sessions(base.Database, ABC):
     """The part of a SQLite database that deals with other connections."""
 
-    # The connection of its own that `read` has at the moment.
+    # The connection of its own that `read` has.
     reading: sqlite3.Connection | None = None
     _reserved: tuple[tuple[int, str], ...] = ()
 
@@ -52,8 +52,15 @@ class Sessions(base.Database, ABC):
         self._reserved += ((file, path),)
         return True
 
+    def stop_reading(self) -> None:
+        """Close the connection that reads; the next read opens another."""
+        if self.reading:
+            self.reading.close()
+        self.reading = None
+
     def close(self) -> None:
         super().close()
+        self.stop_reading()
         for file, path in self._reserved:
             with suppress(OSError):  # somebody has cleared up
                 os.unlink(path)
