@@ -23,6 +23,7 @@ from django.core.checks.registry import registry
 from django.db.backends.signals import connection_created
 from django.db.models import signals
 from django.dispatch import Signal
+from django.http import HttpRequest
 
 from dashboard.waits import limit_waits
 
@@ -63,6 +64,7 @@ class DashboardConfig(AppConfig):
             if is_ours(getattr(check, "__module__", ""))
         }
         mute_host(MUTED)
+        name_site_by_request()
         self.record_sign_ins()
         connection_created.connect(limit_waits)
 
@@ -96,6 +98,25 @@ def fill_in_settings(config: AppConfig) -> None:
     with suppress(Exception):  # what is truly needed fails again where it is needed
         if find_spec(name):
             import_module(name)
+
+
+def name_site_by_request() -> None:
+    """Let the current site be the one that was asked for, where a host has `django.contrib.sites`.
+
+    Django's own pages, that of the sign-in among them, look it up in a table of the host's, which
+    the control database does not have.
+    """
+    if not apps.is_installed("django.contrib.sites"):
+        return
+    from django.contrib.sites.models import SiteManager
+    from django.contrib.sites.requests import RequestSite
+
+    by_table = SiteManager.get_current
+
+    def get_current(manager: SiteManager, request: HttpRequest | None = None) -> Any:
+        return RequestSite(request) if request else by_table(manager, request)
+
+    SiteManager.get_current = get_current  # type: ignore[method-assign, assignment]
 
 
 def mute_host(muted: Iterable[Signal]) -> None:

@@ -43,7 +43,7 @@ class Site:
         )
 
     def sign_in(self, name: str, password: str = PASSWORD) -> dict[str, Any]:
-        """What a browser gets: the status of / before, and of some pages after signing in."""
+        """What a browser gets: the status of / and the form before, of some pages afterwards."""
         answer: dict[str, Any] = self.shell(SIGN_IN.format(name=name, password=password))
         return answer
 
@@ -52,9 +52,9 @@ SIGN_IN = """
 import json
 from django.test import Client
 browser = Client(SERVER_NAME="localhost", raise_request_exception=False)
-before = browser.get("/").status_code
+before = [browser.get(page).status_code for page in ("/", "/admin/login/")]
 form = browser.post("/admin/login/?next=/", {{"username": {name!r}, "password": {password!r}}})
-pages = ("/", "/tables/", "/runs/", "/audits/", "/preflight/", "/admin/")
+pages = ("/", "/tables/", "/runs/", "/audits/", "/preflight/", "/admin/", "/admin/password_change/")
 print(json.dumps({{
     "before": before,
     "signed in": form.status_code == 302,
