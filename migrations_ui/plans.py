@@ -86,6 +86,11 @@ class Plan:
         enough = self.refused_rows <= reject_limit
         return [found for found in self.open_blockers if not (found.refused and enough)]
 
+    def spoilt(self, reject_limit: int) -> list[str]:
+        """The labels of the tables without which those blockers would not be there."""
+        about = {found.label for found in self.blockers_beyond(reject_limit)}
+        return [row.label for row in self.tables if row.label in about]
+
     @property
     def open_blockers(self) -> list[Finding]:
         """The blockers that no declared transform overcomes."""

@@ -41,6 +41,7 @@ urlpatterns = [
     path("runs/select/", tables.select, name="select"),
     path("runs/new/", runs.new, name="run_new"),
     path("runs/new/live/", runs.new_live, name="run_new_live"),
+    path("runs/new/leave-out/", runs.leave_out, name="run_leave_out"),
     path("runs/transforms/", transforms.choose, name="run_transforms"),
     path("runs/start/", runs.start, name="run_start"),
     path("runs/catch-up/", catch_up.new, name="catch_up"),

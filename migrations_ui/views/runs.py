@@ -17,6 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
 from migrations_ui.decorators import copy, look, may, wipe
+from migrations_ui.engine.checks.sides import listed
+from migrations_ui.engine.transforms import parse
 from migrations_ui.models import Run
 from migrations_ui.services import Plan, Refused
 from migrations_ui.site import site
@@ -74,6 +76,30 @@ def new_live(request: HttpRequest) -> HttpResponse:
     if plan is None:
         return HttpResponse(headers={"HX-Redirect": reverse("tables")})
     return render(request, "cutover/confirm/live.html", _confirmation(request, plan))
+
+
+@copy
+@require_POST
+def leave_out(request: HttpRequest) -> HttpResponse:
+    """Take the tables that can't be copied out of the selection; the rest is looked at anew."""
+    plan = _plan(request)
+    if plan is None:
+        return redirect("tables")
+    spoilt = plan.spoilt(MOST_REJECTED)
+    labels = [row.label for row in plan.tables if row.label not in spoilt]
+    if not labels:
+        messages.error(request, "None of the selected tables can be copied.")
+        return redirect("run_new")
+    declared = [text for text in plan.transforms if parse(text).table in labels]
+    try:
+        choose(request, labels, backwards=plan.reverse)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("tables")
+    request.session[TRANSFORMS] = declared
+    if spoilt:
+        messages.info(request, f"Left out of the selection: {listed(spoilt)}.")
+    return redirect("run_new")
 
 
 @wipe
@@ -201,6 +227,7 @@ def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
         "counts_pending": pending_counts().exists(),
         "looking": services.pending_data_check(reverse=plan.reverse) if plan.checking else None,
         "hopeless": plan.blockers_beyond(MOST_REJECTED),
+        "spoilt": plan.spoilt(MOST_REJECTED),
         "count_error": count_error(),
         "look_error": look_error(),
         "reject_limit": request.session.get(REJECT_LIMIT, 0),

@@ -55,6 +55,7 @@ ACT: list[Url] = [
     ("tables_count", ()),
     ("select", ()),
     ("run_transforms", ()),
+    ("run_leave_out", ()),
     ("run_start", ()),
     ("catch_up_start", ()),
     ("run_cancel", (1,)),

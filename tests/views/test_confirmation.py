@@ -230,6 +230,41 @@ def test_blockers_disable_the_button_and_say_what_to_do(
     assert 'class="button deletelink" disabled' in page
 
 
+def test_tables_that_can_not_be_copied_are_left_out_by_a_click(
+    operator: Client, files: Files, text: Text
+) -> None:
+    labels = ["auth.Group", "auth.Permission", "contenttypes.ContentType"]
+    operator.post("/runs/select/", {"label": labels})
+    files.execute("dest", "ALTER TABLE auth_permission RENAME TO elsewhere")
+    assert "Leave out 1 table" in text(operator.get("/runs/new/"))
+
+    page = operator.post("/runs/new/leave-out/", follow=True)
+
+    assert [row.label for row in page.context["plan"].tables] == [labels[2], labels[0]]
+    assert "Left out of the selection: auth.Permission." in text(page)
+    assert "This can’t start" not in text(page)
+    assert "Leave out" not in text(page)
+
+
+def test_where_no_other_table_is_selected_none_is_left_out(
+    counted: Client, files: Files, text: Text
+) -> None:
+    files.execute("dest", "ALTER TABLE auth_group RENAME TO elsewhere")
+    assert "Leave out" not in text(counted.get("/runs/new/"))
+
+    page = counted.post("/runs/new/leave-out/", follow=True)
+
+    assert "None of the selected tables can be copied." in text(page)
+    assert [row.label for row in page.context["plan"].tables] == ["auth.Group"]
+
+
+def test_without_what_is_in_the_way_nothing_is_left_out(counted: Client, text: Text) -> None:
+    page = counted.post("/runs/new/leave-out/", follow=True)
+
+    assert "Left out" not in text(page)
+    assert [row.label for row in page.context["plan"].tables] == ["auth.Group"]
+
+
 @pytest.mark.parametrize(("typed", "limit"), [("", 0), ("0", 0), ("25", 25), ("100000", 100_000)])
 def test_the_number_of_rows_to_set_aside_goes_with_the_run(
     counted: Client, typed: str, limit: int
