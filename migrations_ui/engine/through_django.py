@@ -4,11 +4,12 @@ A custom field may declare a type of its own for each vendor, such as `jsonb` an
 `text[]` and `text`.  Only its code knows what the two have in common, so each value goes the way
 that Django reads, serialises and saves it:
 
-    canonical text → the driver's value → from_db_value → value_to_string → to_python
-    → get_db_prep_save → canonical text
+    canonical text → select_format → the driver's value → from_db_value → value_to_string
+    → to_python → get_db_prep_save → canonical text
 
 What `to_python` gives must equal what went into `value_to_string`, or the row is refused: a
-serialisation that loses something must not lose it here.
+serialisation that loses something must not lose it here.  Nor must a driver, which makes 425 days
+of a year and two months: PostgreSQL is given the value back, and it must be the one that it had.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field
 from django.db.models.expressions import Col
+from django.db.models.sql import Query
 from django.db.utils import ConnectionHandler
 from django.utils.dateparse import parse_datetime, parse_time
 from django.utils.encoding import is_protected_type
@@ -40,6 +42,8 @@ from migrations_ui.engine.kinds import NULL, Kind, escape, unescape
 AT_ONCE = 500
 # Rows of the source that are tried before a copy.
 SAMPLE = 100
+# What PostgreSQL keeps as it was written, and JSON, whose numbers have many forms.
+KEPT_AS_WRITTEN = {Kind.TEXT, Kind.JSON}
 # What parsing a text raises, and a driver that can't write a value.
 UNWRITABLE = (ValueError, TypeError, ArithmeticError)
 # Words with which Django's `db_type()` and MySQL's catalog name the same type.
@@ -99,11 +103,32 @@ class End:
         )
         return bool(same)
 
+    def selected(self, field: Field[Any, Any], sql: str) -> str:
+        """The SQL with which Django asks for what this SQL says, which the field may choose."""
+        compiler = Query(None).get_compiler(connection=self.connection)
+        form, parameters = field.select_format(compiler, sql, ())
+        if parameters:
+            raise RowRefused(f"{type(field).__name__} selects its column with parameters.")
+        return str(form)
+
+    def reads(self, field: Field[Any, Any]) -> bool:
+        """Whether it can be told what the driver gives Django for a canonical text."""
+        return self.vendor == "postgresql" or self.selected(field, "x") == "x"
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query on Django's connection."""
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, parameters or None)
+            cursor.execute(sql, parameters)
             return list(cursor.fetchall())
+
+    def sample(self, field: Field[Any, Any], name: str, table: str) -> list[tuple[Any, str]]:
+        """A few of a table's values, as the driver gives them, and PostgreSQL's texts of them."""
+        name, table = name.replace("%", "%%"), table.replace("%", "%%")
+        text = f"CAST({name} AS text)" if self.vendor == "postgresql" else "''"
+        form = self.selected(field, name)
+        return self.query(
+            f"SELECT {form}, {text} FROM {table} WHERE {name} IS NOT NULL LIMIT {SAMPLE}"
+        )
 
     def cast(self, values: Sequence[Any], form: str) -> list[Any]:
         """Values cast by PostgreSQL, in which alone types know how to write themselves."""
@@ -113,10 +138,10 @@ class End:
             found += self.query(f"SELECT {', '.join([form] * len(some))}", some)[0]
         return found
 
-    def driver_values(self, texts: Sequence[str]) -> list[Any]:
+    def driver_values(self, field: Field[Any, Any], texts: Sequence[str]) -> list[Any]:
         """Canonical texts as the values that the driver gives Django."""
         if self.vendor == "postgresql":
-            return self.cast(texts, f"CAST(%s AS {self.column.type})")
+            return self.cast(texts, self.selected(field, f"CAST(%s AS {self.column.type})"))
         parse = PARSERS.get(self.column.storage or Kind.TEXT, str)
         return [parse(text) for text in texts]
 
@@ -148,15 +173,19 @@ class ThroughDjango:
     def possible(self) -> bool:
         """Whether both columns are as the field declares them, and can be read and loaded."""
         ends = (self.source, self.dest)
-        return all(end.kind is not None for end in ends) and all(
-            end.declares(self.declared) for end in ends
+        return (
+            all(end.kind is not None for end in ends)
+            and all(end.declares(self.declared) for end in ends)
+            and self.source.reads(self.field)
         )
 
     def problem(self, table: str) -> str:
         """What goes wrong with the first rows of the source's table; "" if nothing does."""
         try:
-            rows = self.source.query(f"SELECT {self.name_on_source} FROM {table} LIMIT {SAMPLE}")
-            self.dest.texts([self.parameter(value) for (value,) in rows if value is not None])
+            rows = self.source.sample(self.field, self.name_on_source, table)
+            values = [self.again(value) for value, _ in rows]
+            self._insist_on([text for _, text in rows], values)
+            self.dest.texts([self.parameter(value, self.dest) for value in values])
         except (RowRefused, DatabaseError, *UNWRITABLE) as error:
             return " ".join(str(error).split())
         finally:
@@ -191,8 +220,9 @@ class ThroughDjango:
     def _convert(self, texts: Sequence[bytes]) -> list[bytes]:
         try:
             plain = [(unescape(text) or b"").decode() for text in texts]
-            values = self.source.driver_values(plain)
-            written = self.dest.texts([self.parameter(value) for value in values])
+            values = [self.again(each) for each in self.source.driver_values(self.field, plain)]
+            self._insist_on(plain, values)
+            written = self.dest.texts([self.parameter(value, self.dest) for value in values])
         except UNWRITABLE as error:
             raise RowRefused(str(error)) from error
         return [escape(text.encode()) for text in written]
@@ -206,25 +236,46 @@ class ThroughDjango:
             message = " ".join(str(error).split())
             raise RowRefused(message, line=line, column=self.dest.column.name) from error
 
-    def parameter(self, value: Any) -> Any:
-        """What Django would hand to the destination's driver for a value of the source's."""
+    def _insist_on(self, texts: Sequence[str], values: Sequence[Any]) -> None:
+        """`RowRefused` unless the source's server has the same text for each value as before.
+
+        Not of what keeps a text as it was written, in which Django may put other spaces.
+        """
+        if self.source.vendor != "postgresql" or self.source.column.storage in KEPT_AS_WRITTEN:
+            return
+        back = self.source.texts([self.parameter(value, self.source) for value in values])
+        for before, after in zip(self.source.texts(texts), back, strict=True):
+            if before != after:
+                raise RowRefused(f"Django reads {before!r} as what would be {after!r}")
+
+    def again(self, value: Any) -> Any:
+        """What the driver gives Django, as Django's serialisers give it back."""
+        return self._guarded(self._again, value)
+
+    def parameter(self, value: Any, end: End) -> Any:
+        """What Django would hand to a side's driver for a value."""
+        return self._guarded(
+            lambda value: self.field.get_db_prep_save(value, end.connection), value
+        )
+
+    def _guarded(self, convert: Callable[[Any], Any], value: Any) -> Any:
         try:
-            return self._parameter(value)
+            return convert(value)
         except RowRefused:
             raise
         except Exception as error:  # the application's own code
             raise RowRefused(f"{type(self.field).__name__} fails: {error!r}") from error
 
-    def _parameter(self, value: Any) -> Any:
+    def _again(self, value: Any) -> Any:
         for convert in self.converters:
             value = convert(value, self.expression, self.source.connection)
-        again = self.again(value)
+        again = self.field.to_python(self.serialised(value))
         if not self.is_same(value, again):
             raise RowRefused(
                 f"{type(self.field).__name__}'s own serialisation does not give {value!r} back, "
                 f"but {again!r}"
             )
-        return self.field.get_db_prep_save(again, self.dest.connection)
+        return again
 
     @cached_property
     def expression(self) -> Any:
@@ -245,10 +296,6 @@ class ThroughDjango:
             return value
         row: Any = SimpleNamespace(**{self.field.attname: value})  # all that it looks at
         return self.field.value_to_string(row)
-
-    def again(self, value: Any) -> Any:
-        """The value, written and read by Django's serialisers."""
-        return self.field.to_python(self.serialised(value))
 
     def is_same(self, value: Any, again: Any) -> bool:
         """Whether nothing was lost; objects that can't be compared tell by what is written."""

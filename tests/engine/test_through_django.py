@@ -293,3 +293,88 @@ def test_a_subclass_that_names_its_own_type_writes_its_own_values(
     assert copied(one, other, layout) == [(1, MARK), (2, None)]
     run(one, "DELETE FROM t")
     assert copied(other, one, laid_out(other, one, Dashed)[0]) == [(1, MARK), (2, None)]
+
+
+class Span(ByVendor):
+    """Years and months, which PostgreSQL's driver would make days of."""
+
+    types = {"postgresql": "interval", "mysql": "varchar(33)", "sqlite": "varchar(33)"}
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
+        if compiler.connection.vendor == "postgresql":
+            sql = f"to_char({sql}, 'YYYY-MM')"
+        return sql, params
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return self.to_python(value)
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            years, _, months = value.partition("-")
+            return int(years), int(months)
+        return value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return "{:04}-{:02}".format(*self.value_from_object(obj))
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if connection.vendor == "postgresql":
+            return "{} years {} months".format(*value)
+        return "{:04}-{:02}".format(*value)
+
+
+class Guessed(Span):
+    """It takes what the driver makes of it."""
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
+        return sql, params
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return (value.days // 365, value.days % 365 // 30) if hasattr(value, "days") else value
+
+
+class Chosen(Span):
+    """It chooses a form on every vendor."""
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
+        return f"coalesce({sql}, '')", params
+
+
+@pytest.mark.parametrize("other", ["mysql", "sqlite"])
+def test_a_column_is_selected_as_its_field_says(other: str, open_pair: OpenPair) -> None:
+    one, two = open_pair("postgresql", other)
+    made(one, two, Span.types)
+    insert(one, "t", [(1, "1 year 2 months"), (2, None), (3, "14 months")])
+    layout, (finding,) = laid_out(one, two, Span)
+    assert finding.code == "through-django"
+    assert copied(one, two, layout) == [(1, "0001-02"), (2, None), (3, "0001-02")]
+    run(one, "DELETE FROM t")
+    layout, _ = laid_out(two, one, Span)
+    one.prepare_load()
+    copy_chunk(two, one, Chunk(layout), lambda rows: None)
+    arrived = [text for (text,) in one.query("SELECT v::text FROM t ORDER BY id")]
+    assert arrived == ["1 year 2 mons", None, "1 year 2 mons"]
+
+
+def test_what_the_driver_alters_is_a_blocker_or_a_refused_row(open_pair: OpenPair) -> None:
+    one, other = open_pair("postgresql", "sqlite")
+    made(one, other, Span.types)
+    insert(one, "t", [(1, "1 year 2 months")])
+    layout, (finding,) = laid_out(one, other, Guessed)
+    assert finding.severity is Severity.INFO  # by good luck it is the same
+    insert(one, "t", [(2, "2 years 13 months"), (3, "30 days")])
+    with pytest.raises(RowRefused, match="'30 days' as what would be '1 mon'"):
+        copied(one, other, layout)
+    _, (finding,) = laid_out(one, other, Guessed)
+    assert finding.severity is Severity.BLOCKER
+    assert "30 days" in finding.message
+
+
+@pytest.mark.parametrize("source", ["mysql", "sqlite"])
+def test_a_form_that_only_the_source_can_tell_is_a_blocker(
+    source: str, open_pair: OpenPair
+) -> None:
+    one, other = open_pair(source, "postgresql")
+    made(one, other, Span.types)
+    _, (finding,) = laid_out(one, other, Chosen)
+    assert (finding.code, finding.severity) == ("type-unknown", Severity.BLOCKER)
