@@ -171,6 +171,13 @@ def secret_key(path: Path) -> str:
     return path.read_text()
 
 
+def folder(path: Path) -> Path:
+    """The folder, which is made where that is possible."""
+    with suppress(OSError):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def huey(default_file: Path) -> dict[str, Any]:
     """The task queue: SQLite by default, Redis where HUEY_URL says so."""
     url = os.environ.get("HUEY_URL") or f"sqlite:///{default_file}"

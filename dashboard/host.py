@@ -49,6 +49,9 @@ OUR_PREFIXES = ("CSP_", "WHITENOISE_")
 # Packages of our own: a host's package of the same name could not be imported beside them.
 OUR_PACKAGES = {"dashboard", "migrations_ui"}
 DEMO = "dashboard.demo"
+# What Django finds where a host does without the admin and has a LogEntry of its own: its relations
+# are called like those of the admin's, which is ours.  Neither is followed backwards here.
+CLASHES = ["fields.E304", "fields.E305"]
 
 CREDENTIALS = re.compile(r"(?<=://)[^\s/'\"]+(?=@)")
 
@@ -83,7 +86,8 @@ def model_settings(host: ModuleType) -> dict[str, Any]:
         for name in FOR_MODELS - {"STORAGES"}
         if hasattr(global_settings, name)
     }
-    return defaults | {name: value for name, value in theirs.items() if is_for_models(name)}
+    found = defaults | {name: value for name, value in theirs.items() if is_for_models(name)}
+    return found | {"SILENCED_SYSTEM_CHECKS": [*found["SILENCED_SYSTEM_CHECKS"], *CLASHES]}
 
 
 def is_for_models(name: str) -> bool:

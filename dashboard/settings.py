@@ -125,6 +125,8 @@ LOGIN_REDIRECT_URL = "overview"
 USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "static/"
+# Nothing is ever collected there, but django-compressor's models can't be imported without one.
+STATIC_ROOT = environment.folder(CUTOVER_VAR / "static")
 STATICFILES_DIRS = [CUTOVER_DIR / "static"]
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -247,6 +247,29 @@ def test_a_host_with_an_older_package_for_djangos_tasks_is_loaded(
     attic.with_env(PYTHONPATH=str(tmp_path)).manage("check")
 
 
+def test_a_host_without_the_admin_may_have_a_log_of_that_name(attic: Site, tmp_path: Path) -> None:
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "__init__.py").touch()
+    (tmp_path / "ledger" / "models.py").write_text(
+        "from django.db import models\n"
+        "class LogEntry(models.Model):\n"
+        "    user = models.ForeignKey('auth.User', models.PROTECT)\n"
+        "    content_type = models.ForeignKey('contenttypes.ContentType', models.PROTECT)\n"
+    )
+    (tmp_path / "keeping.py").write_text(
+        "from tests.hosts.attic.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'ledger']\n"
+    )
+    attic.with_env(HOST_SETTINGS="keeping", PYTHONPATH=str(tmp_path)).manage("check")
+
+
+def test_what_insists_on_a_folder_of_static_files_is_loaded(attic: Site, tmp_path: Path) -> None:
+    found = attic.shell(
+        "import json; from django.conf import settings;print(json.dumps(str(settings.STATIC_ROOT)))"
+    )
+    assert Path(found) == tmp_path / "var" / "static"
+    assert not list(Path(found).iterdir())
+
+
 def test_migrations_that_can_not_be_imported_are_a_blocker(attic: Site, tmp_path: Path) -> None:
     attic.manage("migrate")
     attic.manage("migrate", "--database", "dest")

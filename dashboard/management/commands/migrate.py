@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections, router
-from django.db.migrations.loader import MigrationLoader
-from django.db.models import signals
+from django.db.migrations import loader
+from django.db.models import Model, signals
 from django.utils.module_loading import module_has_submodule
 
 from dashboard import operator_tables
 from dashboard.apps import mute_host
 from dashboard.operators import CONTROL_APPS
+from dashboard.routers import is_host_app
 
 PERMISSIONS = "django.contrib.auth.management.create_permissions"
 
@@ -40,7 +43,7 @@ class Command(migrate.Command):
             if options["database"] == "default":
                 self.migrate_control(options)
             else:
-                with names_as_long_as_in(options["database"]):
+                with default_is(options["database"]), only_apps_of_the_host():
                     super().handle(*args, **options)
 
     def migrate_control(self, options: dict[str, Any]) -> None:
@@ -52,7 +55,7 @@ class Command(migrate.Command):
                 "--database dest."
             )
         for label in [chosen] if chosen else CONTROL_APPS:
-            without_migrations = MigrationLoader.migrations_module(label)[0] is None
+            without_migrations = loader.MigrationLoader.migrations_module(label)[0] is None
             super().handle(**(options | {"app_label": label, "run_syncdb": without_migrations}))
         if chosen or options["plan"] or options["check_unapplied"]:
             return
@@ -62,26 +65,55 @@ class Command(migrate.Command):
 
 
 @contextmanager
-def names_as_long_as_in(database: str) -> Iterator[None]:
-    """Shorten the names of tables as the host's own process will, which has this database alone.
+def default_is(database: str) -> Iterator[None]:
+    """Let a database be behind `default` as well, as it is in the host's own process.
 
-    Django shortens them to what the default connection takes, and here that is the control
-    database's.
+    Migrations that write rows use `default` without asking, names of tables are shortened to what
+    it takes, and some migrations ask for its vendor.  Here it is the control database otherwise: a
+    superuser that a host's migration makes would be an operator.
     """
-    ours = connections["default"].ops
-    theirs = connections[database].ops
-    with patched(ours, "max_name_length", theirs.max_name_length):
+    ours, setting = connections["default"], settings.DATABASES["default"]
+    connections["default"] = connections[database]
+    settings.DATABASES["default"] = settings.DATABASES[database]
+    try:
+        yield
+    finally:
+        connections["default"], settings.DATABASES["default"] = ours, setting
+
+
+class HostApps:
+    """The installed apps, without those that the dashboard alone has."""
+
+    def get_app_configs(self) -> list[AppConfig]:
+        return [config for config in apps.get_app_configs() if is_host_app(config.label)]
+
+    def get_models(self, **options: Any) -> list[type[Model]]:
+        return [m for m in apps.get_models(**options) if is_host_app(m._meta.app_label)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(apps, name)
+
+
+@contextmanager
+def only_apps_of_the_host() -> Iterator[None]:
+    """Plan the migrations as the host's own process does.
+
+    Where a host does without the admin, a migration that alters the type of its users' key would
+    alter the admin's log as well, a table that only the control database has.
+    """
+    with patched(loader, "apps", HostApps()), patched(migrate, "apps", HostApps()):
         yield
 
 
 @contextmanager
-def patched(thing: object, name: str, value: object) -> Iterator[None]:
-    """Let an attribute have another value for a while."""
-    setattr(thing, name, value)
+def patched(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """Let a module's attribute have another value for a while."""
+    before = getattr(module, name)
+    setattr(module, name, value)
     try:
         yield
     finally:
-        delattr(thing, name)
+        setattr(module, name, before)
 
 
 def mute_modules() -> None:
