@@ -15,9 +15,11 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import walk_packages
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.contrib.auth import signals as accounts
 from django.core.checks.registry import registry
 from django.db.backends.signals import connection_created
@@ -54,10 +56,11 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         for config in apps.get_app_configs():
-            if config.name not in COMPLETES_MODELS:
+            if config.name not in COMPLETES_MODELS.union(settings.CUTOVER_READY):
                 config.ready = start_up_without_host(config)  # type: ignore[method-assign]
-                if not is_ours(config.name):
-                    fill_in_settings(config)
+            if not is_ours(config.name):
+                fill_in_settings(config)
+                load_models(config)
         registry.registered_checks = {
             check
             for check in registry.registered_checks
@@ -98,6 +101,20 @@ def fill_in_settings(config: AppConfig) -> None:
     with suppress(Exception):  # what is truly needed fails again where it is needed
         if find_spec(name):
             import_module(name)
+
+
+def load_models(config: AppConfig) -> None:
+    """Import all of the app's `models`, where that is a package.
+
+    A host's views or its start-up code may be all that imports some of them.  Without them their
+    tables would be left out.
+    """
+    if not (module := config.models_module):
+        return
+    path = getattr(module, "__path__", ())
+    for found in walk_packages(path, f"{module.__name__}.", onerror=lambda name: None):
+        with suppress(Exception):  # an old module that nobody uses; what it should have is missed
+            import_module(found.name)
 
 
 def name_site_by_request() -> None:

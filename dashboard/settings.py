@@ -133,6 +133,8 @@ STORAGES = STORAGES | {
 }
 WHITENOISE_USE_FINDERS = True
 
+# Apps of the host whose start-up code is to run, because it makes or completes models.
+CUTOVER_READY = environment.strings("CUTOVER_READY")
 CUTOVER_LEASE = environment.seconds("CUTOVER_LEASE", 30)
 CUTOVER_BUSY_SESSIONS = environment.number("CUTOVER_BUSY_SESSIONS", 20)
 HUEY = environment.huey(CUTOVER_VAR / "huey.sqlite3")

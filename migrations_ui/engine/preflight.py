@@ -116,7 +116,7 @@ def compare(
         lambda: match(report, source, dest, tables),
         lambda: columns.columns(report.layouts, source, dest),
         lambda: constraints.constraints(tables, dest),
-        lambda: tables_.without_model(source, dest),
+        lambda: tables_.without_model(source, dest, app_labels),
         lambda: tables_.unmanaged(source, app_labels),
         lambda: tables_.of_another_vendor(dest, app_labels),
     )

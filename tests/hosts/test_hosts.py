@@ -288,6 +288,77 @@ def test_migrations_that_can_not_be_imported_are_a_blocker(attic: Site, tmp_path
     assert "ONLY_SET_BY_READY" in found["migrations-unreadable"]["message"]
 
 
+ARCHIVE = {
+    "__init__.py": "",
+    "apps.py": """
+from django.apps import AppConfig
+class ArchiveConfig(AppConfig):
+    name = "archive"
+    def ready(self):
+        from archive import kept
+""",
+    "models/__init__.py": """
+from django.db import models
+class Shelf(models.Model):
+    scrolls = models.ManyToManyField("archive.Scroll")
+""",
+    "models/broken.py": "1 / 0",
+    "models/hidden.py": """
+from django.db import models
+class Scroll(models.Model):
+    pass
+""",
+    "kept.py": """
+from django.db import models
+class Seal(models.Model):
+    scrolls = models.ManyToManyField("archive.Scroll")
+    class Meta:
+        app_label = "archive"
+        db_table = "Seals"
+""",
+    "migrations/__init__.py": "",
+}
+
+
+def test_models_that_only_other_code_imports_are_found_or_missed(
+    attic: Site, tmp_path: Path
+) -> None:
+    for name, text in ARCHIVE.items():
+        (path := tmp_path / "archive" / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "archived.py").write_text(
+        "from tests.hosts.attic.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'archive']\n"
+    )
+    plain = attic.with_env(
+        HOST_SETTINGS="archived",
+        PYTHONPATH=str(tmp_path),
+        SOURCE_DATABASE_URL=f"sqlite:///{attic.env['ATTIC_FILE']}",
+    )
+    ready = plain.with_env(CUTOVER_READY="archive")
+    ready.manage("makemigrations", "archive")
+    ready.manage("migrate", "--database", "dest")
+    ready.exchanged().manage("migrate", "--database", "dest")
+    ready.manage("migrate")
+    with closing(sqlite3.connect(attic.env["ATTIC_FILE"])) as source, source:
+        source.execute("INSERT INTO archive_scroll DEFAULT VALUES")
+        source.execute("INSERT INTO Seals DEFAULT VALUES")
+        source.execute("INSERT INTO Seals_scrolls (seal_id, scroll_id) VALUES (1, 1)")
+
+    def missed(site: Site) -> set[str]:
+        findings = json.loads(site.manage("preflight", "--json").stdout)["findings"]
+        return {each["label"] for each in findings if each["code"] == "table-not-loaded"}
+
+    def copied(site: Site) -> set[str]:
+        name = Path(file_of(site.env["DEST_DATABASE_URL"])).name
+        done = site.manage("copydata", "archive", "--wipe", name, "--json")
+        return {table["label"] for table in json.loads(done.stdout)["tables"]}
+
+    shelves = {"archive.Shelf", "archive.Shelf_scrolls", "archive.Scroll"}
+    seals = {"archive.Seal", "archive.Seal_scrolls"}
+    assert (missed(plain), missed(ready)) == (seals, set())
+    assert (copied(plain), copied(ready)) == (shelves, shelves | seals)
+
+
 def test_the_worker_knows_our_tasks_and_none_of_the_hosts(attic: Site, tmp_path: Path) -> None:
     attic.manage("migrate", "-v0")
     worker = subprocess.Popen(  # our own command line

@@ -99,6 +99,26 @@ def migrations(source: Side, dest: Side, app_labels: Collection[str]) -> Iterato
             yield left_behind(side.role, spelt(older))
 
 
+def tables_made(app_labels: Collection[str]) -> dict[str, str]:
+    """The tables that the apps' migrations make, with the labels of the models they are for."""
+    found = {}
+    for (app, name), model in (
+        MigrationLoader(None, ignore_no_migrations=True).project_state().models.items()
+    ):
+        if (
+            app not in app_labels
+            or model.options.get("proxy")
+            or not model.options.get("managed", True)
+        ):
+            continue
+        table = str(model.options.get("db_table") or f"{app}_{name}")
+        found[table] = label = f"{app}.{model.name}"
+        for each, field in model.fields.items():
+            if field.many_to_many and not field.remote_field.through:
+                found[field.db_table or f"{table}_{each}"] = f"{label}_{each}"
+    return found
+
+
 def spelt(keys: Collection[Migration]) -> str:
     return listed([f"{app}.{name}" for app, name in keys])
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from django.apps import apps
 
 from migrations_ui.engine.catalog import possible_names, shortened
-from migrations_ui.engine.checks.migrations import RECORDER
+from migrations_ui.engine.checks.migrations import RECORDER, tables_made
 from migrations_ui.engine.checks.sides import Side, listed
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import physical_name
@@ -15,7 +15,7 @@ from migrations_ui.engine.layout import physical_name
 OURS = "migrations_ui_"
 
 
-def without_model(source: Side, dest: Side) -> Iterator[Finding]:
+def without_model(source: Side, dest: Side, app_labels: Collection[str]) -> Iterator[Finding]:
     """Tables of a side that no model of any app has."""
     known = known_tables()
     for side in (source, dest):
@@ -24,6 +24,12 @@ def without_model(source: Side, dest: Side) -> Iterator[Finding]:
             for name in side.existing
             if name.lower() not in known and not name.lower().startswith(OURS)
         )
+        if side is source:
+            lost = {
+                name: label for name, label in made_for(names, app_labels) if has_rows(side, name)
+            }
+            yield from (not_loaded(name, label) for name, label in lost.items())
+            names = [name for name in names if name not in lost]
         if names:
             yield Finding(
                 code=f"tables-without-model-{side.role}",
@@ -38,6 +44,38 @@ def without_model(source: Side, dest: Side) -> Iterator[Finding]:
                     else "."
                 ),
             )
+
+
+def made_for(names: Sequence[str], app_labels: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Those of the tables that the site's migrations make, with the label of the model."""
+    if not names:
+        return
+    try:
+        made = tables_made(app_labels)
+    except Exception:  # noqa: BLE001  # that they can't be imported is a finding of its own
+        return
+    labels = {
+        short.lower(): label for name, label in made.items() for short in (name, *shortened(name))
+    }
+    yield from ((name, labels[name.lower()]) for name in names if name.lower() in labels)
+
+
+def has_rows(side: Side, name: str) -> bool:
+    return bool(side.database.query(f"SELECT 1 FROM {side.database.quote(name)} LIMIT 1"))
+
+
+def not_loaded(name: str, label: str) -> Finding:
+    return Finding(
+        code="table-not-loaded",
+        severity=Severity.WARNING,
+        label=label,
+        table=name,
+        message=f"The site's migrations make the table {name} for {label}, but no such model is "
+        "loaded, and so the rows that the source has in it are not copied.",
+        remedy="The model's module is imported by code that does not run here. Where that is an "
+        "AppConfig.ready(), name its app in CUTOVER_READY; else import the module where the app's "
+        "other models are.",
+    )
 
 
 def unmanaged(source: Side, app_labels: Collection[str]) -> Iterator[Finding]:
