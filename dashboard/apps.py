@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import walk_packages
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -27,6 +23,7 @@ from django.db.models import signals
 from django.dispatch import Signal
 from django.http import HttpRequest
 
+from dashboard.completing import fill_in_settings, load_models
 from dashboard.waits import limit_waits
 
 OURS = {"csp", "dashboard", "django", "django_htmx", "huey", "migrations_ui", "whitenoise"}
@@ -89,32 +86,6 @@ def start_up_without_host(config: AppConfig) -> Callable[[], None]:
         if "ready" in vars(class_) and is_ours(class_.__module__):
             return partial(vars(class_)["ready"], config)
     return lambda: None
-
-
-def fill_in_settings(config: AppConfig) -> None:
-    """Import the app's `conf`, where there is one.
-
-    Packages keep their settings' defaults there, and some write them into Django's settings, for
-    their own migrations and models to read.  They import it in the `ready()` that is left out.
-    """
-    name = f"{config.name}.conf"
-    with suppress(Exception):  # what is truly needed fails again where it is needed
-        if find_spec(name):
-            import_module(name)
-
-
-def load_models(config: AppConfig) -> None:
-    """Import all of the app's `models`, where that is a package.
-
-    A host's views or its start-up code may be all that imports some of them.  Without them their
-    tables would be left out.
-    """
-    if not (module := config.models_module):
-        return
-    path = getattr(module, "__path__", ())
-    for found in walk_packages(path, f"{module.__name__}.", onerror=lambda name: None):
-        with suppress(Exception):  # an old module that nobody uses; what it should have is missed
-            import_module(found.name)
 
 
 def name_site_by_request() -> None:

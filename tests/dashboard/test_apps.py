@@ -12,7 +12,8 @@ from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.apps import AuthConfig
 from django.dispatch import Signal
 
-from dashboard.apps import fill_in_settings, is_ours, mute_host, start_up_without_host
+from dashboard.apps import is_ours, mute_host, start_up_without_host
+from dashboard.completing import fill_in_settings
 from dashboard.templating import own_libraries
 
 heard: list[str] = []

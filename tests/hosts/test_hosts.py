@@ -308,6 +308,11 @@ from django.db import models
 class Scroll(models.Model):
     pass
 """,
+    "models/stale.py": """
+from django.db import models
+class Tablet(models.Model):
+    pass
+""",
     "kept.py": """
 from django.db import models
 class Seal(models.Model):
@@ -335,7 +340,9 @@ def test_models_that_only_other_code_imports_are_found_or_missed(
         SOURCE_DATABASE_URL=f"sqlite:///{attic.env['ATTIC_FILE']}",
     )
     ready = plain.with_env(CUTOVER_READY="archive")
+    (stale := tmp_path / "archive" / "models" / "stale.py").rename(tmp_path / "stale")
     ready.manage("makemigrations", "archive")
+    (tmp_path / "stale").rename(stale)
     ready.manage("migrate", "--database", "dest")
     ready.exchanged().manage("migrate", "--database", "dest")
     ready.manage("migrate")
