@@ -16,6 +16,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth import signals as accounts
 from django.core.checks.registry import registry
 from django.db.backends.signals import connection_created
@@ -65,12 +66,13 @@ class DashboardConfig(AppConfig):
         }
         mute_host(MUTED)
         name_site_by_request()
-        self.record_sign_ins()
+        self.look_after_operators()
         connection_created.connect(limit_waits)
 
-    def record_sign_ins(self) -> None:
+    def look_after_operators(self) -> None:
         from dashboard import operators
 
+        operators.save_without_host(get_user_model())
         # Under the name of Django's own handler, which is therefore not connected after it.
         accounts.user_logged_in.connect(operators.record_sign_in, dispatch_uid="update_last_login")
 

@@ -42,6 +42,25 @@ print(json.dumps({{model.__name__: rows(model) for model in models}}))
 """
 
 
+# What alice does about accounts: her own password, and another operator.
+OPERATORS = """
+import json
+from django.test import Client
+from tests.hosts.clinic.people.models import User
+browser = Client(SERVER_NAME="localhost", raise_request_exception=False)
+def post(page, **form):
+    return browser.post("/admin/" + page, form).status_code
+signed_in = post("login/?next=/", username="alice@example.org", password={password!r})
+new = dict(new_password1="another good one", new_password2="another good one")
+changed = [signed_in, post("password_change/", old_password={password!r}, **new)]
+new = dict(password1="another good one", password2="another good one", usable_password="true")
+added = [post("people/user/add/", email="bob@example.org", **new)]
+added.append(User.objects.get(email="bob@example.org").check_password("another good one"))
+names = sorted(User.objects.values_list("full_name", flat=True))
+print(json.dumps(dict(changed=changed, added=added, names=names)))
+"""
+
+
 @pytest.fixture
 def clinic(run_manage: RunManage, make_database: MakeDatabase) -> Site:
     return Site(
@@ -195,6 +214,11 @@ def test_createsuperuser_makes_an_operator_in_a_control_database_of_any_vendor(
     assert answer["signed in"]
     assert set(answer["pages"].values()) == {200}
     assert answer["may"] == ["copy_run", "view_run", "wipe_destination"]
+    assert site.shell(OPERATORS.format(password=PASSWORD)) == {
+        "changed": [302, 302],
+        "added": [302, True],
+        "names": ["alice", "bob"],
+    }
 
 
 def test_where_operators_live_in_control_accounts_of_the_source_do_not_sign_in(

@@ -46,6 +46,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """With a note in a table that only the clinic's own databases have."""
+        self.full_name = self.full_name or self.email.partition("@")[0]
+        super().save(*args, **kwargs)
+        Profile._default_manager.using(kwargs.get("using")).get_or_create(user=self)
+
 
 class Profile(models.Model):
     user = models.OneToOneField(User, models.CASCADE, primary_key=True)

@@ -21,6 +21,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = ["tests.hosts.clinic.middleware.that_is_not_there"]
 ROOT_URLCONF = "tests.hosts.clinic.urls_that_are_not_there"
 AUTH_USER_MODEL = "people.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "tests.hosts.clinic.validators_that_are_not_there.Validator"},
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "de"
 TIME_ZONE = "Europe/Berlin"
