@@ -64,44 +64,35 @@ class Declared:
         constraints = layout.table.model._meta.constraints
         there = self.uniques_there.get(layout.source_name, [])
         for index in self.uniques.get(layout.dest_name, []):
-            if any(same(index, other) for other in there):
-                continue
-            unique = named(constraints, UniqueConstraint, index.name)
-            try:
-                yield from self.judged(layout, unique)
-            except Unknown:
-                yield not_looked_at(layout, index)
+            if not any(same(index, other) for other in there):
+                unique = named(constraints, UniqueConstraint, index.name)
+                yield from self.judged(layout, unique, not_looked_at(layout, index))
         kept = self.checks_there.get(layout.source_name, [])
         for check in self.checks.get(layout.dest_name, []):
             wanted = named(constraints, CheckConstraint, check.name)
-            if wanted is None or any(same_name(other.name, wanted.name) for other in kept):
-                continue
-            try:
-                yield from self.judged(layout, wanted)
-            except Unknown:
-                yield check_not_looked_at(layout, check)
+            if wanted and not any(same_name(other.name, wanted.name) for other in kept):
+                yield from self.judged(layout, wanted, check_not_looked_at(layout, check))
 
-    def judged(self, layout: Layout, constraint: BaseConstraint | None) -> Iterator[Finding]:
-        """What the source's server says of the rows; `Unknown` where it can't be asked."""
+    def judged(
+        self, layout: Layout, constraint: BaseConstraint | None, otherwise: Finding
+    ) -> Iterator[Finding]:
+        """What the source's server says of the rows; `otherwise` where it can't be asked."""
         if constraint is None or getattr(constraint, "nulls_distinct", None) is False:
-            raise Unknown
-        with_source = Written(layout, self.reader)
+            yield otherwise
+            return
+        written = Written(layout, self.reader)
         try:
-            yield from with_source.rows_against(constraint)
+            yield from written.rows_against(constraint)
         except OperationalError as error:  # of Django's own connection
             raise ServerError(f"{self.reader.database.label}: {error}", transient=True) from error
         except ServerError as error:
             if error.transient:
                 raise
-            raise Unknown from error
-        except Exception as error:  # a host's lookups and expressions run arbitrary code
-            raise Unknown from error
+            yield otherwise
+        except Exception:  # noqa: BLE001  # a host's lookups and expressions run arbitrary code
+            yield otherwise
         finally:
-            with_source.close()
-
-
-class Unknown(Exception):
-    """A constraint that Django can't write for the source's server, or that this refuses."""
+            written.close()
 
 
 class Written:
