@@ -48,6 +48,10 @@ class Site:
         return answer
 
 
+def file_of(url: str) -> str:
+    return url.removeprefix("sqlite:///")
+
+
 SIGN_IN = """
 import json
 from django.test import Client

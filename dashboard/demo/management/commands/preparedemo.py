@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -9,6 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
+
+from dashboard.management.commands.migrate import only_apps_of_the_host
 
 
 class Command(BaseCommand):
@@ -28,7 +31,8 @@ def has_to_migrate(alias: str) -> bool:
     It puts missing content types and permissions back, into tables that a run which was stopped in
     the middle has wiped and not yet filled; that run could not go on.
     """
-    executor = MigrationExecutor(connections[alias])
+    with only_apps_of_the_host() if alias == "dest" else nullcontext():
+        executor = MigrationExecutor(connections[alias])
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
