@@ -9,6 +9,7 @@ from django.apps import apps
 from migrations_ui.engine.catalog import possible_names, shortened
 from migrations_ui.engine.checks.migrations import RECORDER, tables_made
 from migrations_ui.engine.checks.sides import Side, listed
+from migrations_ui.engine.errors import ServerError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import physical_name
 
@@ -51,7 +52,7 @@ def made_for(names: Sequence[str], app_labels: Collection[str]) -> Iterator[tupl
     if not names:
         return
     try:
-        made = tables_made(app_labels)
+        made = tables_made(frozenset(app_labels))
     except Exception:  # noqa: BLE001  # that they can't be imported is a finding of its own
         return
     labels = {
@@ -61,7 +62,13 @@ def made_for(names: Sequence[str], app_labels: Collection[str]) -> Iterator[tupl
 
 
 def has_rows(side: Side, name: str) -> bool:
-    return bool(side.database.query(f"SELECT 1 FROM {side.database.quote(name)} LIMIT 1"))
+    """Whether there may be rows in the table: one that can't be read may have some."""
+    try:
+        return bool(side.database.query(f"SELECT 1 FROM {side.database.quote(name)} LIMIT 1"))
+    except ServerError as error:
+        if error.transient:
+            raise
+        return True
 
 
 def not_loaded(name: str, label: str) -> Finding:
