@@ -54,17 +54,14 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         for config in apps.get_app_configs():
-            if config.name not in COMPLETES_MODELS.union(settings.CUTOVER_READY):
+            if config.name in COMPLETES_MODELS.union(settings.CUTOVER_READY):
+                config.ready = quietly(config.ready)  # type: ignore[method-assign]
+            else:
                 config.ready = start_up_without_host(config)  # type: ignore[method-assign]
             if not is_ours(config.name):
                 fill_in_settings(config)
                 load_models(config)
-        registry.registered_checks = {
-            check
-            for check in registry.registered_checks
-            if is_ours(getattr(check, "__module__", ""))
-        }
-        mute_host(MUTED)
+        leave_out_behaviour()
         name_site_by_request()
         self.look_after_operators()
         connection_created.connect(limit_waits)
@@ -88,6 +85,24 @@ def start_up_without_host(config: AppConfig) -> Callable[[], None]:
         if "ready" in vars(class_) and is_ours(class_.__module__):
             return partial(vars(class_)["ready"], config)
     return lambda: None
+
+
+def quietly(start_up: Callable[[], None]) -> Callable[[], None]:
+    """A host's start-up code that is wanted for its models, and for nothing else."""
+
+    def ready() -> None:
+        start_up()
+        leave_out_behaviour()
+
+    return ready
+
+
+def leave_out_behaviour() -> None:
+    """Take out what checks and handlers of the host's are registered by now."""
+    registry.registered_checks = {
+        check for check in registry.registered_checks if is_ours(getattr(check, "__module__", ""))
+    }
+    mute_host(MUTED)
 
 
 def name_site_by_request() -> None:

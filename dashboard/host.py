@@ -49,6 +49,13 @@ OUR_PREFIXES = ("CSP_", "WHITENOISE_")
 # Packages of our own: a host's package of the same name could not be imported beside them.
 OUR_PACKAGES = {"dashboard", "migrations_ui"}
 DEMO = "dashboard.demo"
+VALIDATION = "django.contrib.auth.password_validation"
+VALIDATORS = (
+    "UserAttributeSimilarityValidator",
+    "MinimumLengthValidator",
+    "CommonPasswordValidator",
+    "NumericPasswordValidator",
+)
 # What Django finds where a host does without the admin and has a LogEntry of its own: its relations
 # are called like those of the admin's, which is ours.  Neither is followed backwards here.
 CLASHES = ["fields.E304", "fields.E305"]
@@ -87,12 +94,22 @@ def model_settings(host: ModuleType) -> dict[str, Any]:
         if hasattr(global_settings, name)
     }
     found = defaults | {name: value for name, value in theirs.items() if is_for_models(name)}
-    # A host's own validators may look into tables that the control database does not have.
-    validators = [v for v in found["AUTH_PASSWORD_VALIDATORS"] if v["NAME"].startswith("django.")]
     return found | {
-        "AUTH_PASSWORD_VALIDATORS": validators,
+        "AUTH_PASSWORD_VALIDATORS": password_validators(found["AUTH_PASSWORD_VALIDATORS"]),
         "SILENCED_SYSTEM_CHECKS": [*found["SILENCED_SYSTEM_CHECKS"], *CLASHES],
     }
+
+
+def password_validators(theirs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Django's own of the host's validators; all that Django has, where the host has others only.
+
+    A host's own may look into tables that the control database does not have.
+    """
+    theirs = list(theirs)
+    of_django = [each for each in theirs if each["NAME"].startswith(f"{VALIDATION}.")]
+    if theirs and not of_django:
+        return [{"NAME": f"{VALIDATION}.{name}"} for name in VALIDATORS]
+    return of_django
 
 
 def is_for_models(name: str) -> bool:

@@ -12,7 +12,7 @@ from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.apps import AuthConfig
 from django.dispatch import Signal
 
-from dashboard.apps import is_ours, mute_host, start_up_without_host
+from dashboard.apps import is_ours, mute_host, quietly, start_up_without_host
 from dashboard.completing import fill_in_settings
 from dashboard.templating import own_libraries
 
@@ -80,6 +80,18 @@ def test_a_hosts_signal_handler_is_muted_and_ours_is_kept() -> None:
     mute_host([signal])
     assert [function for function, _ in signal.send(None)] == [djangos]
     assert heard == []
+
+
+def test_start_up_code_that_is_wanted_leaves_no_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = Signal()
+    monkeypatch.setattr("dashboard.apps.MUTED", (signal,))
+
+    def hosts(**kwargs: object) -> None:
+        heard.append("a host's handler")
+
+    hosts.__module__ = "shop.apps"
+    quietly(lambda: signal.connect(hosts))()
+    assert (signal.send(None), heard) == ([], [])
 
 
 @pytest.mark.parametrize(

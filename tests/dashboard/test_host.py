@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from django.contrib.auth.password_validation import get_password_validators
 
 from dashboard import host
 
@@ -45,6 +46,26 @@ def test_what_models_may_read_is_taken_over(name: str) -> None:
 )
 def test_what_makes_a_site_is_not(name: str) -> None:
     assert name not in host.model_settings(settings(**{name: "theirs"}))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        ([], []),
+        (["django.contrib.auth.password_validation.MinimumLengthValidator", "shop.Never"], [0]),
+        (["shop.Never"], None),
+    ],
+)
+def test_passwords_are_judged_by_djangos_validators_alone_and_never_by_none(
+    theirs: list[str], kept: list[int] | None
+) -> None:
+    given = [{"NAME": name, "OPTIONS": {"of": "theirs"}} for name in theirs]
+    found = host.model_settings(settings(AUTH_PASSWORD_VALIDATORS=given))
+    validators = found["AUTH_PASSWORD_VALIDATORS"]
+    if kept is None:
+        assert len(get_password_validators(validators)) == 4
+    else:
+        assert validators == [given[index] for index in kept]
 
 
 def test_where_the_host_is_silent_djangos_defaults_stand_not_ours() -> None:

@@ -154,7 +154,7 @@ class Compared:
 
     def statement(self, wanted: ExpectedIndex, columns: tuple[str, ...]) -> str:
         """What makes the index: `migrate` itself may have lost it, in a table made anew."""
-        if not columns or wanted.partial or not wanted.ordinary:
+        if not columns or wanted.partial or not wanted.ordinary or self.is_more(wanted):
             return REMEDY
         quote = self.dest.database.quote
         name = wanted.name or "_".join((self.name, *columns, "idx"))
@@ -165,6 +165,13 @@ class Compared:
             f"Run on the destination: CREATE {kind} {quote(shortest)} ON {quote(self.name)} "
             f"({listed});"
         )
+
+    def is_more(self, wanted: ExpectedIndex) -> bool:
+        """Whether it may be more than its columns: a key, a constraint, in an order, covering."""
+        if wanted.unique:
+            return bool(wanted.name) or wanted.columns == self.table.key
+        own = (index for index in self.table.model._meta.indexes if index.name == wanted.name)
+        return any(index.include or any(order for _, order in index.fields_orders) for index in own)
 
     # -- Checks -----------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ def not_loaded(name: str, label: str) -> Finding:
         label=label,
         table=name,
         message=f"The site's migrations make the table {name} for {label}, but no such model is "
-        "loaded, and so the rows that the source has in it are not copied.",
+        "loaded, and so the rows that the source may have in it are not copied.",
         remedy="The model's module is imported by code that does not run here. Where that is an "
         "AppConfig.ready(), name its app in CUTOVER_READY; else import the module where the app's "
         "other models are.",
