@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from migrations_ui import services
-from migrations_ui.models import Audit, AuditedTable
+from migrations_ui.models import Audit, AuditedTable, TableCount
 from migrations_ui.services import Refused
 from tests.servers import free_port, mysql_connection
 from tests.services.conftest import GROUPS, STALE, Postgres, Shop, ended, endpoint, migrate, start
@@ -68,6 +68,17 @@ def test_equal_cells_are_called_identical(copied: Shop) -> None:
     assert (found.missing, found.extra, found.different, found.rejected) == (0, 0, 0, 0)
     assert found.source_digest == found.dest_digest != ""
     assert {line["verdict"] for line in found.structure} == {"identical"}
+
+
+@pytest.mark.parametrize("counts_only", [True, False])
+def test_the_counts_of_an_audit_are_kept_for_the_tables_page(
+    counts_only: bool, copied: Shop
+) -> None:
+    TableCount.objects.all().delete()
+    audited(counts_only=counts_only)
+    kept = TableCount.objects.filter(table="auth_group")
+    assert sorted(kept.values_list("rows", flat=True)) == [GROUPS, GROUPS]
+    assert TableCount.objects.count() == 2 * len(LABELS)
 
 
 @pytest.mark.parametrize("counts_only", [True, False])

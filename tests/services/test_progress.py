@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from migrations_ui import services
+from migrations_ui import copies, services
 from migrations_ui.engine import chunks as parts
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.layout import Layout
-from migrations_ui.models import Run, TableCopy
+from migrations_ui.models import RejectedRow, Run, TableCopy
 from migrations_ui.progress import Progress
 from migrations_ui.recorder import Recorder
 from migrations_ui.ticker import TICK, Ticker
@@ -127,6 +127,33 @@ def claimed(run: Run) -> tuple[Recorder, parts.Chunk]:
     chunk = recorder.claim()
     assert chunk is not None
     return recorder, chunk
+
+
+@pytest.mark.django_db
+def test_what_is_emptied_is_to_be_loaded_again() -> None:
+    recorder, chunk = claimed(make_run(copied=0))
+    assert recorder.unfinished() == {LAYOUT.label}
+    recorder.finished(chunk, 10, [])
+    assert recorder.unfinished() == set()
+    recorder.emptied(LAYOUT)
+    assert recorder.unfinished() == {LAYOUT.label}
+
+
+@pytest.mark.django_db
+def test_rows_set_aside_are_those_of_the_tables_run_and_columns() -> None:
+    older, newer = make_run(copied=0), make_run(copied=0)
+    signature = LAYOUT.signature
+    for run, row, columns, arrived in (
+        (newer, b"1\n", signature, None),
+        (older, b"2\n", signature, None),
+        (newer, b"3\n", ["other"], None),
+        (newer, b"4\n", signature, timezone.now()),
+    ):
+        RejectedRow.objects.create(
+            run=run, label=LAYOUT.label, row=row, signature=columns, arrived_at=arrived
+        )
+    runs = {LAYOUT.label: newer, "auth.User": older}
+    assert copies.rejected(runs, [LAYOUT]) == {LAYOUT.label: [b"1"], "auth.User": []}
 
 
 @pytest.mark.django_db
