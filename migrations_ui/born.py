@@ -9,7 +9,7 @@ from migrations_ui.engine import databases
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.base import Database, KeyRange, Rows
 from migrations_ui.engine.errors import EngineError
-from migrations_ui.engine.layout import names_on
+from migrations_ui.engine.naming import names_on
 from migrations_ui.models import SignOff
 from migrations_ui.sides import Refused
 

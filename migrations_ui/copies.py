@@ -24,10 +24,12 @@ def last_copies(
         run__mode=Run.Mode.COPY,
         run__source__identity=source,
         run__dest__identity=dest,
-    ).select_related("run")
+    )
     if own:
         copies = copies.filter(run=own)
-    return {copy.label: copy.run for copy in copies.order_by("run_id")}
+    last = dict(copies.order_by("run_id").values_list("label", "run_id"))
+    runs = Run.objects.in_bulk(set(last.values()))  # each once: what a run keeps of tables is large
+    return {label: runs[run] for label, run in last.items()}
 
 
 def rejected(runs: Mapping[str, Run], found: Sequence[Layout]) -> dict[str, list[bytes]]:

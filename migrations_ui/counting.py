@@ -13,7 +13,7 @@ from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.crew import one_of
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError, ServerError
-from migrations_ui.engine.layout import names_on
+from migrations_ui.engine.naming import names_on
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.sides import Ends, available_cores, chosen_tables, endpoints
 

@@ -49,13 +49,13 @@ def latest(report: Report, *, reverse: bool) -> DataCheck | None:
     """The newest check that is good for the tables of this report as they are now."""
     if not report.layouts:
         return None
-    schemas = schemas_of(report).items()
     finished = DataCheck.objects.filter(
         status=DataCheck.Status.FINISHED,
         reverse=reverse,
         finished_at__gt=timezone.now() - FRESH,
-    )
-    return next((check for check in finished[:20] if schemas <= check.schemas.items()), None)
+    )[:20]
+    schemas = schemas_of(report).items() if finished else ()
+    return next((check for check in finished if schemas <= check.schemas.items()), None)
 
 
 def pending(*, reverse: bool) -> QuerySet[DataCheck]:

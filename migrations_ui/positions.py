@@ -22,7 +22,7 @@ from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.access import Config, place
 from migrations_ui.engine.databases.positions import Movement, Others, Position, State
 from migrations_ui.engine.errors import EngineError
-from migrations_ui.engine.layout import names_on
+from migrations_ui.engine.naming import names_on
 from migrations_ui.engine.persisting import Patience, persist
 from migrations_ui.models import Audit, Run, SignOff
 from migrations_ui.sides import Refused, endpoints, host_tables

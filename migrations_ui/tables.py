@@ -17,7 +17,7 @@ from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
-from migrations_ui.engine.layout import names_on
+from migrations_ui.engine.naming import names_on
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.sides import Side, endpoints, host_tables
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Field
 
-from migrations_ui.engine.catalog import Table, shortened
+from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.base import (
     FLOAT_DIGITS,
     Column,
@@ -20,14 +20,13 @@ from migrations_ui.engine.databases.base import (
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind, common_kind
 from migrations_ui.engine.missing import missing_table
+from migrations_ui.engine.naming import Described, lookup, names_on
 from migrations_ui.engine.through_django import (
     ThroughDjango,
     converted,
     final_field,
     names_own_type,
 )
-
-T = TypeVar("T")
 
 SEARCH_VECTOR = (
     "A search vector is made from other columns: leave the table out, and let the site make it "
@@ -121,68 +120,33 @@ class Layout:
         return [names.index(key.lower()) for key in self.table.key if key.lower() in names]
 
 
-def physical_name(names: Iterable[str], existing: Collection[str], folds: bool) -> str | None:
-    """Which of the existing names is meant, however it was shortened or folded."""
-    names = tuple(names)
-    for candidate in spellings(names):
-        if candidate in existing:
-            return candidate
-    if folds:
-        folded = {name.lower(): name for name in existing}
-        for candidate in spellings(names):
-            if candidate.lower() in folded:
-                return folded[candidate.lower()]
-    return None
-
-
-def spellings(names: Iterable[str]) -> Iterator[str]:
-    """Each name as it is, then shortened: hashes are made only of what isn't found before."""
-    for name in names:
-        yield name
-        yield from shortened(name)
-
-
-def lookup(found: Mapping[str, T], name: str, folds: bool) -> T | None:
-    """The entry of that name, however it was shortened or folded."""
-    existing = physical_name([name], found.keys(), folds)
-    return None if existing is None else found[existing]
-
-
 def layouts(
     tables: Sequence[Table], source: Database, dest: Database
 ) -> tuple[list[Layout], list[Finding]]:
     """The layouts of the tables that can be copied, and what is wrong with the others."""
+    sides = (Described(database, names_on(database, tables)) for database in (source, dest))
+    return matched(tables, *sides)
+
+
+def matched(
+    tables: Sequence[Table], source: Described, dest: Described
+) -> tuple[list[Layout], list[Finding]]:
+    """`layouts` of two databases whose tables are known."""
     findings: list[Finding] = []
-    on_source = names_on(source, tables)
-    on_dest = names_on(dest, tables)
-    source_columns = source.columns(on_source.values())
-    dest_columns = dest.columns(on_dest.values())
     found = []
     for table in tables:
-        there, here = table.label in on_source, table.label in on_dest
+        there, here = table.label in source.names, table.label in dest.names
         if not (there and here):
-            findings += missing_table(table, source, dest, on_source=there, on_dest=here)
+            findings += missing_table(
+                table, source.database, dest.database, on_source=there, on_dest=here
+            )
             continue
-        source_name, dest_name = on_source[table.label], on_dest[table.label]
-        matching = Matching(table, source_name, dest_name, source, dest)
-        matching.run(source_columns[source_name], dest_columns[dest_name])
+        source_name, dest_name = source.names[table.label], dest.names[table.label]
+        matching = Matching(table, source_name, dest_name, source.database, dest.database)
+        matching.run(source.columns[source_name], dest.columns[dest_name])
         findings += matching.findings
         found.append(Layout(table, source_name, dest_name, tuple(matching.columns)))
     return found, findings
-
-
-def names_on(
-    database: Database, tables: Iterable[Table], existing: Collection[str] | None = None
-) -> dict[str, str]:
-    """The tables' names in this database, by label; a table that is missing is left out.
-
-    `existing` are the names of all tables of the database, if they are known already.
-    """
-    existing = database.estimates().keys() if existing is None else existing
-    names = {
-        table.label: physical_name(table.names, existing, database.folds_names) for table in tables
-    }
-    return {label: name for label, name in names.items() if name is not None}
 
 
 class Matching:

@@ -21,7 +21,7 @@ from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.base import Database, Server
 from migrations_ui.engine.errors import EngineError, Unreachable
 from migrations_ui.engine.findings import Finding, Severity, status
-from migrations_ui.engine.layout import Layout, layouts
+from migrations_ui.engine.layout import Layout, matched
 
 
 @dataclass
@@ -124,7 +124,7 @@ def compare(
 
 def match(report: Report, source: Side, dest: Side, tables: Sequence[Table]) -> Iterator[Finding]:
     """Find the layouts of the tables; what is wrong with the others are findings."""
-    report.layouts, findings = layouts(tables, source.database, dest.database)
+    report.layouts, findings = matched(tables, source, dest)
     yield from findings
 
 

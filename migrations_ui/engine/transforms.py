@@ -17,7 +17,8 @@ from migrations_ui.engine.catalog import make_table
 from migrations_ui.engine.databases.base import Database, RowFilter
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.kinds import Kind
-from migrations_ui.engine.layout import CopiedColumn, Layout, lookup, physical_name
+from migrations_ui.engine.layout import CopiedColumn, Layout
+from migrations_ui.engine.naming import lookup, physical_name
 
 
 class Transform(StrEnum):

@@ -18,8 +18,9 @@ from migrations_ui.engine.comparing import Comparison, Found, Pair, Suspects, is
 from migrations_ui.engine.crew import Connect, Crew, Stopped
 from migrations_ui.engine.databases.base import Database, KeyRange
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
-from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, lookup, scaled
+from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, scaled
 from migrations_ui.engine.merging import Disorder, Merge
+from migrations_ui.engine.naming import lookup
 from migrations_ui.engine.persisting import Patience, connected, persist
 from migrations_ui.engine.pipe import Pipe, reading
 

@@ -12,7 +12,8 @@ from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.findings import Severity
 from migrations_ui.engine.kinds import Kind
-from migrations_ui.engine.layout import layouts, lookup, physical_name
+from migrations_ui.engine.layout import layouts
+from migrations_ui.engine.naming import lookup, physical_name
 from tests.engine.conftest import OpenPair, insert, layout_of, named, run, table_of
 
 LONG = "catalogue_" + "shelf" * 12 + "_books"

@@ -11,7 +11,8 @@ from migrations_ui.engine.checks.sides import Side, listed
 from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind
-from migrations_ui.engine.layout import CopiedColumn, Layout, lookup, loses_digits
+from migrations_ui.engine.layout import CopiedColumn, Layout, loses_digits
+from migrations_ui.engine.naming import lookup
 
 # How the fields of Django's own are stored, whatever the vendor.
 STORED_AS = {

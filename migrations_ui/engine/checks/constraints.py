@@ -15,7 +15,7 @@ from migrations_ui.engine.checks.sides import Side
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.inspecting import Check, Index
 from migrations_ui.engine.findings import Finding, Severity
-from migrations_ui.engine.layout import lookup, physical_name
+from migrations_ui.engine.naming import lookup, physical_name
 
 T = TypeVar("T", Index, Check, ForeignKey)
 

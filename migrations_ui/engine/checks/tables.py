@@ -11,7 +11,7 @@ from migrations_ui.engine.checks.migrations import RECORDER, tables_made
 from migrations_ui.engine.checks.sides import Side, listed
 from migrations_ui.engine.errors import ServerError
 from migrations_ui.engine.findings import Finding, Severity
-from migrations_ui.engine.layout import physical_name
+from migrations_ui.engine.naming import physical_name
 
 OURS = "migrations_ui_"
 
