@@ -168,6 +168,7 @@ def test_a_side_that_does_not_answer_fails_the_audit_and_nothing_is_called_check
     assert set(audit.tables.values_list("verdict", flat=True)) == {"not-checked"}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_side_that_goes_away_in_the_middle_fails_the_audit(copied: Shop) -> None:
     audit = services.request_audit(LABELS, "alice")
     copied.dest.rename(copied.dest.with_name("gone"))
