@@ -205,7 +205,7 @@ def test_sessions_are_seen_while_one_sends_bytes_that_are_no_text(
     with closing(mysql_connection(url)) as sending:
         sending.cursor().execute("SET NAMES utf8mb4")  # in which these are none
         number = sending.thread_id()
-        statement = b"SELECT SLEEP(600), _binary'\xfe\xff'"
+        statement = b"SELECT SLEEP(600), _binary'\x80\x81'"
         thread = threading.Thread(target=interrupted, args=(sending, statement))
         thread.start()
         try:
