@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
+from tests.commands.terminal import Terminal
 from tests.hosts.site import Site
 
 KEYS = [
@@ -81,3 +84,15 @@ def test_an_unreachable_side_is_1_and_an_answer_in_json(registry: Site) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["status"] == "failed"
     assert "/nowhere/dest.sqlite3 can't be opened" in done.stderr
+
+
+def test_an_audit_that_was_cancelled_is_not_said_to_differ(registry: Site, tmp_path: Path) -> None:
+    """A side that can't be reached keeps it waiting until it is interrupted."""
+    site = registry.with_env(DEST_DATABASE_URL="sqlite:////nowhere/dest.sqlite3")
+    terminal = Terminal(site, tmp_path, "auditdata")
+    terminal.read(until="tried again after")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.ended() == 1
+    said = " ".join(terminal.text.split())
+    assert "was cancelled before its end: it proves nothing" in said
+    assert "differ" not in said

@@ -39,7 +39,7 @@ class Command(CutoverCommand):
         else:
             self.show(audit, tables)
         if not (audit.is_green or (counts_only and audit.verdict == Audit.Verdict.COUNTS_ONLY)):
-            self.stderr.write(audit.error or "The two sides differ.")
+            self.stderr.write(audit.error or complaint(audit))
             sys.exit(1)
 
     def show(self, audit: Audit, tables: list[AuditedTable]) -> None:
@@ -56,6 +56,15 @@ class Command(CutoverCommand):
         applied = "".join(f" Declared transform: {text}." for text in audit.transforms)
         only = " Cells were not compared." if audit.counts_only else ""
         self.stdout.write(f"{audit}: {audit.get_verdict_display()}.{applied}{only}")
+
+
+def complaint(audit: Audit) -> str:
+    """Why it is not green."""
+    if audit.verdict == Audit.Verdict.DIFFERS:
+        return "The two sides differ."
+    if audit.status == Audit.Status.CANCELLED:
+        return f"{audit} was cancelled before its end: it proves nothing. Start it again."
+    return f"{audit} could not compare everything, so it proves nothing."
 
 
 def line(difference: Difference) -> str:
