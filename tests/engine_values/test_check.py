@@ -16,7 +16,7 @@ from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout, layouts
-from migrations_ui.engine.values import readers
+from migrations_ui.engine.values import readers, targets
 from tests.conformance.nasty import values as nasty
 from tests.engine import values as every
 from tests.engine.conftest import insert, table_of
@@ -333,6 +333,25 @@ def test_what_postgresql_says_of_any_json_is_known_before(source: str, sides: Ma
     where = " OR ".join(look for look in looks if look)
     found = between.source.query(f"SELECT id FROM {name} WHERE {where}")
     assert {number for (number,) in found} == refused
+
+
+def test_mysql_tells_what_mariadb_would_call_too_deep(sides: MakeSides) -> None:
+    """Only a MySQL keeps JSON deeper than MariaDB takes it, and counts its scalars as levels."""
+    between = sides(MY, PG)
+    name = between.create(
+        "id integer NOT NULL PRIMARY KEY, v json", "id integer PRIMARY KEY, v json"
+    )
+    kept = (30, "{}"), (30, '["[]{}"]'), (31, "7")
+    deeper = (31, "{}"), (31, "[7]"), (60, "1"), (98, "{}")
+    texts = ["[" * levels + inner + "]" * levels for levels, inner in (*kept, *deeper)]
+    rows = list(enumerate(texts))
+    own = between.source.product != "MariaDB"
+    between.fill(name, rows if own else rows[: len(kept)])
+    (layout,) = between.layouts(name, v=models.JSONField)
+    crossing = next(column for column in layout.columns if column.dest.name == "v").source
+    look = readers.reader(between.source).deeper(crossing, targets.MARIADB_DEPTH) or "FALSE"
+    found = between.source.query(f"SELECT id FROM {name} WHERE {look}")
+    assert {number for (number,) in found} == (set(range(len(kept), len(rows))) if own else set())
 
 
 def is_jsonb(database: Database, text: str) -> bool:

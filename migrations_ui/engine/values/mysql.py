@@ -202,3 +202,14 @@ class Reader(readers.Reader):
             f"(LOCATE('\\\\', {self.name(column)}) > 0 AND LOCATE('\\\\u0000', {text}) > 0 "
             f"AND LOCATE('\\\\u0000', REPLACE({text}, '\\\\\\\\', '')) > 0)"
         )
+
+    def deeper(self, column: Column, levels: int) -> str:
+        """MySQL counts a scalar as a level: an empty array at the bottom is given one."""
+        if column.type != "json":
+            return ""
+        name = self.name(column)
+        filled = f"REPLACE(REPLACE({name}, '[]', '[0]'), '{{}}', '[0]')"
+        return (
+            f"(JSON_DEPTH({name}) > {levels + 1} OR (JSON_DEPTH({name}) = {levels + 1} "
+            f"AND JSON_DEPTH({filled}) > {levels + 1}))"
+        )
