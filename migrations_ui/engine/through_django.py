@@ -52,9 +52,14 @@ SYNONYMS = {"integer": "int", "bool": "tinyint", "boolean": "tinyint", "numeric"
 
 def final_field(field: Field[Any, Any]) -> Field[Any, Any]:
     """The field that says what the column holds: a foreign key's is the one that it ends at."""
-    while target := getattr(field, "target_field", None):
+    while target := target_of(field):
         field = target
     return field
+
+
+def target_of(field: Field[Any, Any]) -> Field[Any, Any] | None:
+    """The field that a foreign key leads to; other fields may call anything their target_field."""
+    return getattr(field, "target_field", None) if field.remote_field else None
 
 
 def names_own_type(field: Field[Any, Any] | None) -> bool:

@@ -19,6 +19,7 @@ from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
 from migrations_ui.engine.naming import lookup, physical_name
+from migrations_ui.engine.through_django import target_of
 
 
 class Transform(StrEnum):
@@ -142,7 +143,7 @@ class Filters:
     def target(self, choice: Choice, layout: Layout, column: CopiedColumn) -> Field[Any, Any]:
         """The field that the column refers to."""
         for field in layout.table.fields:
-            target: Field[Any, Any] | None = getattr(field, "target_field", None)
+            target = target_of(field)
             of_field = lookup({column.source.name: column}, str(field.column), folds=True)
             if of_field and target and not getattr(field, "db_constraint", True):
                 raise EngineError(f"{choice}: the model lets this foreign key lead nowhere.")

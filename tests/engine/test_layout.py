@@ -154,6 +154,22 @@ def test_tables_that_a_side_lacks_are_found_and_left_out(open_pair: OpenPair) ->
     ]
 
 
+class NaturalOrdering(models.CharField):
+    """Keeps another field's text in its order, and names that field as NetBox's does."""
+
+    target_field = "name"
+
+
+def test_a_field_that_calls_something_else_its_target_field_is_copied(open_pair: OpenPair) -> None:
+    source, dest = open_pair("sqlite", "postgresql")
+    run(source, "CREATE TABLE t (id integer PRIMARY KEY, ordering varchar(9))")
+    run(dest, "CREATE TABLE t (id integer PRIMARY KEY, ordering varchar(9))")
+    layout, findings = layout_of(source, dest, "t", [named(NaturalOrdering, "ordering")])
+    assert findings == []
+    kinds = {column.dest.name: column.kind for column in layout.columns}
+    assert kinds == {"id": Kind.INTEGER, "ordering": Kind.TEXT}
+
+
 # Digits that would get lost without a word from the server
 
 NARROWER = [
