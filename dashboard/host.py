@@ -2,18 +2,21 @@
 
 HOST_SETTINGS names a settings module on PYTHONPATH.  Its apps, user model, time zone and the
 settings that its models read are taken over; everything that makes up a web site (middleware,
-URLs, templates, caches, sessions, logging …) stays ours.
+URLs, templates, sessions, logging …) stays ours.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 from typing import Any
 
-from django.conf import global_settings
+from django.conf import ENVIRONMENT_VARIABLE, global_settings, settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -23,6 +26,7 @@ FOR_MODELS = {
     "ABSOLUTE_URL_OVERRIDES",
     "AUTH_PASSWORD_VALIDATORS",
     "AUTH_USER_MODEL",
+    "CACHES",  # their modules may ask for one while they are imported
     "DEFAULT_AUTO_FIELD",
     "DEFAULT_INDEX_TABLESPACE",
     "DEFAULT_TABLESPACE",
@@ -67,7 +71,8 @@ def load(dotted_path: str) -> ModuleType:
     """Import the host's settings, or say what is missing."""
     check_names([dotted_path])
     try:
-        module = importlib.import_module(dotted_path)
+        with as_its_own(dotted_path):
+            module = importlib.import_module(dotted_path)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # settings run arbitrary code
         reason = CREDENTIALS.sub("…", f"{type(error).__name__}: {error}")
         raise ImproperlyConfigured(
@@ -83,6 +88,27 @@ def load(dotted_path: str) -> ModuleType:
         )
     check_names(module.INSTALLED_APPS)
     return module
+
+
+@contextmanager
+def as_its_own(dotted_path: str) -> Iterator[None]:
+    """Let the host's settings be imported as where the host itself runs.
+
+    They may ask Django's settings for what they have defined so far, print, and put an object of
+    their own in the place of `django.conf`, as dynaconf does.
+    """
+    ours = os.environ.get(ENVIRONMENT_VARIABLE)
+    conf, wrapped = sys.modules["django.conf"], vars(settings)["_wrapped"]
+    os.environ[ENVIRONMENT_VARIABLE] = dotted_path
+    try:
+        with redirect_stdout(sys.stderr):  # ours is for JSON
+            yield
+    finally:
+        sys.modules["django.conf"] = conf
+        settings._wrapped = wrapped
+        del os.environ[ENVIRONMENT_VARIABLE]
+        if ours is not None:
+            os.environ[ENVIRONMENT_VARIABLE] = ours
 
 
 def model_settings(host: ModuleType) -> dict[str, Any]:

@@ -28,13 +28,14 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import check_password, make_password
-from django.core.cache import cache as memory
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.models import Field, ForeignKey, Model
 from django.http import HttpRequest
 from django.utils import timezone
+
+from migrations_ui.recall import memory
 
 # Apps whose ordinary migrations run in the control database.
 CONTROL_APPS = ("contenttypes", "auth", "sessions", "migrations_ui")

@@ -27,6 +27,7 @@ USE_TZ = project.USE_TZ
 DEFAULT_AUTO_FIELD = project.DEFAULT_AUTO_FIELD
 AUTH_USER_MODEL = "auth.User"
 STORAGES: dict[str, Any] = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
+CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 _host_database: dict[str, Any] | None = None
 _host_steps: list[Any] = []
 
@@ -38,6 +39,15 @@ if HOST_SETTINGS := os.environ.get("HOST_SETTINGS", ""):
     _host_database = deepcopy(getattr(_host, "DATABASES", {}).get("default"))
     if not os.environ.get("SOURCE_DATABASE_URL"):
         environment.with_driver(_host_database or {}, "The host's default database")
+
+# The host's caches are its live site's: what we keep goes into one of our own, in this process.
+
+CACHES = CACHES | {
+    "cutover": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "cutover",
+    }
+}
 
 # What is done after a copy, in processes of their own; seconds that each may take.
 

@@ -15,8 +15,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.core.cache import cache as memory
-
 from migrations_ui.engine import databases
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.databases.access import Config, place
@@ -25,6 +23,7 @@ from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.naming import names_on
 from migrations_ui.engine.persisting import Patience, persist
 from migrations_ui.models import Audit, Run, SignOff
+from migrations_ui.recall import memory
 from migrations_ui.sides import Refused, endpoints, host_tables
 
 logger = logging.getLogger(__name__)

@@ -163,3 +163,56 @@ def test_models_that_only_other_code_imports_are_found_or_missed(
     seals = {"archive.Seal", "archive.Seal_scrolls"}
     assert (missed(plain), missed(ready)) == (seals, set())
     assert (copied(plain), copied(ready)) == (shelves, shelves | seals)
+
+
+def test_settings_that_ask_djangos_print_and_take_their_place_are_read(
+    attic: Site, tmp_path: Path
+) -> None:
+    """As Label Studio's, ephios' and, by dynaconf, Pulp's do."""
+    (tmp_path / "asking.py").write_text(
+        "import sys\n"
+        "from tests.hosts.attic.settings import *\n"
+        "from django.conf import settings\n"
+        "print('Loading the environment')\n"
+        "SENTRY_DSN = ''\n"
+        "assert settings.SENTRY_DSN == ''\n"
+        "class Conf:\n"
+        "    settings = None\n"
+        "sys.modules['django.conf'] = Conf()\n"
+    )
+    site = attic.with_env(HOST_SETTINGS="asking", PYTHONPATH=str(tmp_path))
+    done = site.manage("auditdata", "--counts", "--json", fails=True)
+    assert json.loads(done.stdout)["status"]
+    assert "Loading the environment" in done.stderr
+
+
+def test_what_is_wrong_with_settings_that_have_asked_djangos_is_said(
+    attic: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.py").write_text(
+        "from tests.hosts.attic.settings import *\n"
+        "from django.conf import settings\n"
+        "settings.INSTALLED_APPS\n"
+        "import a_package_that_is_missing\n"
+    )
+    site = attic.with_env(HOST_SETTINGS="wrong", PYTHONPATH=str(tmp_path))
+    done = site.manage("preflight", fails=True)
+    assert done.returncode == 2
+    assert "'wrong' could not be imported: ModuleNotFoundError" in done.stderr
+
+
+def test_an_app_that_asks_its_sites_cache_while_it_is_imported_is_loaded(
+    attic: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "hurried").mkdir()
+    (tmp_path / "hurried" / "__init__.py").touch()
+    (tmp_path / "hurried" / "models.py").write_text(
+        "from django.core.cache import caches\ncaches['quick'].get('anything')\n"
+    )
+    (tmp_path / "caching.py").write_text(
+        "from tests.hosts.attic.settings import *\n"
+        "INSTALLED_APPS = [*INSTALLED_APPS, 'hurried']\n"
+        "LOCAL = {'BACKEND': 'django.core.cache.backends.locmem.LocMemCache'}\n"
+        "CACHES = {'default': LOCAL, 'quick': LOCAL}\n"
+    )
+    attic.with_env(HOST_SETTINGS="caching", PYTHONPATH=str(tmp_path)).manage("check")

@@ -8,13 +8,13 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from django.core.cache import cache
 from pytest_django import Settings
 
 from migrations_ui import positions, services
 from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import Audit, Run
+from migrations_ui.recall import memory
 from migrations_ui.sides import Refused
 from tests.servers import free_port
 from tests.services.conftest import Postgres, Shop, ended, endpoint, start
@@ -53,7 +53,7 @@ def wait_for_counters(postgres: Postgres) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    cache.clear()
+    memory.clear()
 
 
 def audited(*labels: str) -> Audit:

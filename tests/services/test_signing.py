@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.db import connection, models
 from django.http import HttpRequest
 from django.test import RequestFactory
@@ -22,6 +21,7 @@ from pytest_django import Settings
 
 from migrations_ui import born, positions, services, signing
 from migrations_ui.models import Audit, Event, SignOff, SignOffAttempt
+from migrations_ui.recall import memory
 from migrations_ui.sides import Refused
 from migrations_ui.signing_models import WrittenOnceError
 from tests.conftest import MakeDatabase
@@ -37,7 +37,7 @@ Sign = Callable[..., SignOff]
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    cache.clear()
+    memory.clear()
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_the_timeline_of_the_run_says_who_signed_with_the_seal(audit: Audit, sig
 def test_later_changes_are_told_of_each_side(shop: Shop, audit: Audit, sign: Sign) -> None:
     signed = sign(audit)
     assert not any(side.movement.changed for side in positions.since_signing(signed))
-    cache.clear()
+    memory.clear()
 
     shop.execute("dest", NEW_GROUP)
 
@@ -322,7 +322,7 @@ def test_on_mysql_later_writes_are_told_by_table_and_rows_born_by_key(
 ) -> None:
     signed = sign(ended(start(GROUPS, "auth.Permission")).audits.get())
     assert not any(side.movement.changed for side in positions.since_signing(signed))
-    cache.clear()
+    memory.clear()
 
     mysql(NEW_GROUP)
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from migrations_ui import positions, services
 from migrations_ui.models import Audit, Run, SignOff
+from migrations_ui.recall import memory
 from tests.views.conftest import Files
 
 Text = Callable[[Any], str]
@@ -27,7 +27,7 @@ NEW_GROUP = "INSERT INTO auth_group (name) VALUES ('new')"
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    cache.clear()
+    memory.clear()
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ def test_what_the_destination_got_since_is_listed_with_keys(
 ) -> None:
     operator.post(reverse("audit_sign_off", args=(green.pk,)), {"password": "alice"})
     signed = SignOff.objects.get()
-    cache.clear()
+    memory.clear()
     files.execute("dest", NEW_GROUP)
     largest = signed.contents["tables"][0]["max_key"]
 
