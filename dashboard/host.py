@@ -16,7 +16,8 @@ from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 from typing import Any
 
-from django.conf import ENVIRONMENT_VARIABLE, global_settings, settings
+from django import conf
+from django.conf import ENVIRONMENT_VARIABLE, global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -94,17 +95,17 @@ def load(dotted_path: str) -> ModuleType:
 def as_its_own(dotted_path: str) -> Iterator[None]:
     """Let the host's settings be imported as where the host itself runs.
 
-    They may ask Django's settings for what they have defined so far, print, and put an object of
-    their own in the place of `django.conf`, as dynaconf does.
+    They may ask Django's settings for what they have defined so far, print, and put objects of
+    their own in the place of `django.conf` and of its settings, as dynaconf does.
     """
-    ours = os.environ.get(ENVIRONMENT_VARIABLE)
-    conf, wrapped = sys.modules["django.conf"], vars(settings)["_wrapped"]
+    ours, settings = os.environ.get(ENVIRONMENT_VARIABLE), conf.settings
+    wrapped = vars(settings)["_wrapped"]
     os.environ[ENVIRONMENT_VARIABLE] = dotted_path
     try:
         with redirect_stdout(sys.stderr):  # ours is for JSON
             yield
     finally:
-        sys.modules["django.conf"] = conf
+        sys.modules["django.conf"], conf.settings = conf, settings
         settings._wrapped = wrapped
         del os.environ[ENVIRONMENT_VARIABLE]
         if ours is not None:

@@ -176,9 +176,8 @@ def test_settings_that_ask_djangos_print_and_take_their_place_are_read(
         "print('Loading the environment')\n"
         "SENTRY_DSN = ''\n"
         "assert settings.SENTRY_DSN == ''\n"
-        "class Conf:\n"
-        "    settings = None\n"
-        "sys.modules['django.conf'] = Conf()\n"
+        "import django.conf\n"
+        "django.conf.settings = sys.modules['django.conf'] = object()\n"
     )
     site = attic.with_env(HOST_SETTINGS="asking", PYTHONPATH=str(tmp_path))
     done = site.manage("auditdata", "--counts", "--json", fails=True)
