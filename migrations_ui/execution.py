@@ -364,7 +364,7 @@ def problem_of(run: Run, report: Audit) -> str:
     for table in report.tables.all():
         run.tables.filter(label=table.label).update(dest_rows_after=table.dest_rows)
         if table.other_problem:
-            problems.append(f"{table.label}: {table.other_problem}")
+            problems.append(f"{table.label}: {table.other_problem.removesuffix('.')}")
         elif table.verdict == Audit.Verdict.NOT_CHECKED:
             problems.append(f"{table.label}: not all of it could be checked")
     return f"The audit found differences. {'; '.join(problems)}." if problems else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.checks import constraints, migrations
 from migrations_ui.engine.checks.sides import Side
 from migrations_ui.engine.databases.base import Database, ForeignKey
@@ -54,7 +55,7 @@ def look(
     there, here = Side.of("source", source, tables), Side.of("destination", dest, tables)
     found: dict[str, list[Line]] = {layout.label: [] for layout in layouts}
     states = sequence_states(layouts, source, dest)
-    findings = list(constraints.constraints(tables, here))
+    findings = lost(list(constraints.constraints(tables, here)), tables, there)
     foreign_keys = dest.foreign_keys(here.tables)
     kept: set[tuple[str, str]] = set()
     if dest.enforces_foreign_keys:
@@ -69,6 +70,21 @@ def look(
             doubtful = [key for key in keys if (key.table, key.name) not in kept]
             lines.append(references(doubtful, dest))
     return Structure(found, states, [applied_migrations(there, here, app_labels)])
+
+
+def lost(findings: list[Finding], tables: Sequence[Table], source: Side) -> list[Finding]:
+    """What is wrong with the destination, without the indexes that the source does not have either.
+
+    Packages add indexes to models that no migration makes (django-mptt); preflight tells of them.
+    """
+    if not any(one.code == "index-missing" for one in findings):
+        return findings
+    never = constraints.missing_indexes(tables, source)
+    return [
+        one
+        for one in findings
+        if one.code != "index-missing" or (one.label, one.column.lower()) not in never
+    ]
 
 
 def constraint_lines(findings: Sequence[Finding], state: SequenceState | None) -> list[Line]:

@@ -67,6 +67,17 @@ def test_an_index_that_is_missing_makes_the_table_differ(copied: Shop) -> None:
     assert line["message"] in found.problem
 
 
+def test_an_index_that_neither_side_has_is_not_lost(copied: Shop) -> None:
+    """Such as those that django-mptt adds to models, and no migration makes."""
+    indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    for side in ("source", "dest"):
+        for (name,) in copied.rows(side, f"{indexes} AND tbl_name = 'auth_group_permissions'"):
+            if "uniq" not in name:
+                copied.execute(side, f"DROP INDEX {name}")
+    assert "index-missing" in [found.code for found in services.preflight(None).findings]
+    assert audited("auth.Group_permissions").verdict == "identical"
+
+
 def test_a_row_that_leads_nowhere_makes_the_table_differ(copied: Shop) -> None:
     for side in ("source", "dest"):
         copied.execute(

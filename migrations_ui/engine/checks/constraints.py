@@ -44,6 +44,18 @@ def constraints(tables: Sequence[Table], dest: Side) -> Iterator[Finding]:
     yield from invalid_foreign_keys(dest)
 
 
+def missing_indexes(tables: Sequence[Table], side: Side) -> set[tuple[str, str]]:
+    """Label and columns of the plain indexes of the models that a side lacks."""
+    indexes = by_table(side.inspector.indexes(side.tables))
+    return {
+        (found.label, found.column.lower())
+        for table in tables
+        if (name := side.names.get(table.label))
+        for found in Compared(table, name, side).indexes(indexes[name])
+        if found.code == "index-missing"
+    }
+
+
 def by_table(found: Iterable[T]) -> dict[str, list[T]]:
     """What was found, by the table that it is on."""
     grouped: dict[str, list[T]] = defaultdict(list)
