@@ -192,7 +192,10 @@ class Matching:
             return
         same_vendor = self.source_db.vendor == self.dest_db.vendor
         if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
-            self.match_through_django(source, dest, field)
+            if source.generated and (dest.nullable or dest.has_default):
+                self.computed_in_source(source, dest)
+            else:
+                self.match_through_django(source, dest, field)
             return
         source, dest = scaled(kind, (self.source_db, source), (self.dest_db, dest))
         if loses_digits(kind, source, dest):
@@ -236,6 +239,16 @@ class Matching:
             f"destination. Its values go through Django's {type(field).__name__}, one by one, "
             "which is slower; one that does not come through unaltered is refused.",
             "Nothing to do.",
+        )
+
+    def computed_in_source(self, source: Column, dest: Column) -> None:
+        self.find(
+            "generated-not-copied",
+            Severity.WARNING,
+            source.name,
+            f"The source computes {source.name}, a {source.type}, and the destination has a plain "
+            f"column of {dest.type} for it: it stays empty there.",
+            "Nothing to do if the site does without it on this database.",
         )
 
     def unknown(self, source: Column, dest: Column, why: str = "") -> None:

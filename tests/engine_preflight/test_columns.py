@@ -71,7 +71,7 @@ def test_a_key_is_never_null_whatever_sqlite_calls_it(shop: Make, check: Check) 
         source,
         "DROP TABLE shop_invoice",
         "CREATE TABLE shop_invoice (order_id integer PRIMARY KEY, payer_id varchar(254) NOT NULL,"
-        " paid bool NOT NULL)",
+        " paid bool NOT NULL, token char(32))",
     )
     assert alarms(check(source, dest)) == []
 
@@ -102,15 +102,51 @@ def test_a_computed_column_that_became_a_plain_one(shop: Make, check: Check) -> 
     assert places(check(source, dest)) == {("generated-missing-destination", ORDERS, "large")}
 
 
-def test_a_plain_column_that_the_destination_computes_blocks(shop: Make, check: Check) -> None:
-    source, dest = shop("postgresql"), shop("postgresql")
+def test_a_plain_column_that_the_destination_computes_blocks_once_it_has_values(
+    shop: Make, check: Check
+) -> None:
+    source, dest = shop("mysql"), shop("postgresql")
     execute(
         dest,
-        "ALTER TABLE shop_invoice DROP paid",
-        "ALTER TABLE shop_invoice ADD paid boolean GENERATED ALWAYS AS (order_id > 5) STORED",
+        "ALTER TABLE shop_invoice DROP token",
+        "ALTER TABLE shop_invoice ADD token tsvector GENERATED ALWAYS AS (''::tsvector) STORED",
     )
-    (found,) = (f for f in alarms(check(source, dest)) if f.code == "generated-destination")
-    assert (found.severity, found.column) == (Severity.BLOCKER, "paid")
+    execute(
+        source, "SET foreign_key_checks = 0", "INSERT INTO shop_invoice VALUES (1, 'a', 1, NULL)"
+    )
+    (found,) = (f for f in alarms(check(source, dest)) if f.column == "token")
+    assert (found.code, found.severity) == ("generated-not-copied", Severity.WARNING)
+    execute(source, "UPDATE shop_invoice SET token = REPEAT('a', 32)")
+    (found,) = (f for f in alarms(check(source, dest)) if f.column == "token")
+    assert (found.code, found.severity) == ("generated-destination", Severity.BLOCKER)
+
+
+def test_a_column_that_only_the_source_computes_may_stay_empty(shop: Make, check: Check) -> None:
+    source, dest = shop("postgresql"), shop("mysql")
+    execute(
+        source,
+        "ALTER TABLE shop_invoice DROP token",
+        "ALTER TABLE shop_invoice ADD token tsvector GENERATED ALWAYS AS (''::tsvector) STORED",
+    )
+    execute(dest, "ALTER TABLE shop_invoice MODIFY token longtext")
+    found = check(source, dest)
+    (token,) = (f for f in alarms(found) if f.column == "token")
+    assert (token.code, token.severity) == ("generated-not-copied", Severity.WARNING)
+    execute(dest, "ALTER TABLE shop_invoice MODIFY token longtext NOT NULL")
+    (token,) = (f for f in alarms(check(source, dest)) if f.code == "type-unknown")
+    assert (token.column, token.severity) == ("token", Severity.BLOCKER)
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize(
+    ("vendor", "change"), [("mysql", "MODIFY token"), ("postgresql", "ALTER token TYPE")]
+)
+def test_uuids_that_django_would_not_find(
+    vendor: str, change: str, shop: Make, check: Check
+) -> None:
+    source, dest = shop("sqlite"), shop(vendor)
+    execute(dest, f"ALTER TABLE shop_invoice {change} char(32)")
+    assert ("uuid-as-text", "shop_invoice", "token") in places(check(source, dest))
 
 
 def test_missing_and_extra_columns_of_both_sides(shop: Make, check: Check) -> None:

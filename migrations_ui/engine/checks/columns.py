@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import NOT_PROVIDED, Field, Value
 
 from migrations_ui.engine.checks.sides import Side, listed
-from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout, loses_digits
@@ -62,8 +62,9 @@ UNICODE_BY_HALF = {"utf8", "utf8mb3"}
 
 def columns(layouts: Iterable[Layout], source: Side, dest: Side) -> Iterator[Finding]:
     """Everything about the columns that cross."""
+    dest_has_uuids = has_uuids(dest.database)
     for layout in layouts:
-        table = Columns(layout, source, dest)
+        table = Columns(layout, source, dest, dest_has_uuids=dest_has_uuids)
         yield from table.narrower()
         yield from table.fields()
         yield from table.charsets()
@@ -72,13 +73,15 @@ def columns(layouts: Iterable[Layout], source: Side, dest: Side) -> Iterator[Fin
 class Columns:
     """The columns of one table."""
 
-    def __init__(self, layout: Layout, source: Side, dest: Side) -> None:
+    def __init__(self, layout: Layout, source: Side, dest: Side, *, dest_has_uuids: bool) -> None:
         self.layout = layout
+        self.source = source
         self.on_dest = dest.columns[layout.dest_name]
         self.folds = dest.database.folds_names
         # Where sizes are not kept, they are no reason to expect what is beyond them.
         self.sized = source.inspector.enforces_types and dest.inspector.enforces_types
         self.dest_is_sized = dest.inspector.enforces_types
+        self.dest_has_uuids = dest_has_uuids
 
     def narrower(self) -> Iterator[Finding]:
         """Columns of the destination into which not everything fits that the source may hold."""
@@ -133,14 +136,36 @@ class Columns:
                 "Drop the column there and let the migration make it again.",
             )
         elif not getattr(field, "generated", False):
-            yield self.finding(
-                "generated-destination",
-                Severity.BLOCKER,
+            yield self.computed_there(column)
+
+    def computed_there(self, column: Column) -> Finding:
+        """A column that a model has as a plain one elsewhere, as Label Studio's for searching."""
+        if not self.source_has_values(column):
+            return self.finding(
+                "generated-not-copied",
+                Severity.WARNING,
                 column.name,
-                f"The destination computes {column.name}, which the model does not know: the "
-                "source's values can't be written.",
-                f"ALTER TABLE {self.layout.dest_name}: make {column.name} a plain column.",
+                f"The destination computes {column.name}, in which the source has no value: "
+                "nothing of it is copied.",
+                "Nothing to do if the site wants it computed.",
             )
+        return self.finding(
+            "generated-destination",
+            Severity.BLOCKER,
+            column.name,
+            f"The destination computes {column.name}, which the model does not know: the "
+            "source's values can't be written.",
+            f"If they are needed, ALTER TABLE {self.layout.dest_name}: make {column.name} a plain "
+            "column; else empty the column in the source.",
+        )
+
+    def source_has_values(self, column: Column) -> bool:
+        source, table = self.source.database, self.layout.source_name
+        there = lookup(self.source.columns[table], column.name, source.folds_names)
+        if there is None or there.generated:
+            return False
+        where = f"{source.quote(table)} WHERE {source.quote(there.name)} IS NOT NULL"
+        return bool(source.query(f"SELECT 1 FROM {where} LIMIT 1"))
 
     def promises(self, field: Field[Any, Any], column: Column) -> Iterator[Finding]:
         """What the model relies on: no NULL, the length, the default."""
@@ -189,6 +214,17 @@ class Columns:
                 f"the source and {column.dest.type} in the destination.",
                 "It is copied as it is. Let a migration give the column the field's type.",
             )
+        texts = Kind.UUID in expected and column.dest.storage is Kind.TEXT
+        if is_djangos_own(field) and texts and self.dest_has_uuids:
+            yield self.finding(
+                "uuid-as-text",
+                Severity.WARNING,
+                column.dest.name,
+                f"{column.dest.name} is {column.dest.type} in the destination, where Django asks "
+                "for UUIDs by the type uuid: the site would find no row by it.",
+                f"ALTER TABLE {self.layout.dest_name}: make {column.dest.name} a uuid, as "
+                "`migrate` does.",
+            )
 
     def charsets(self) -> Iterator[Finding]:
         """Columns that don't hold every character."""
@@ -228,6 +264,13 @@ class Columns:
             message=message,
             remedy=remedy,
         )
+
+
+def has_uuids(database: Database) -> bool:
+    """Whether Django keeps UUIDs there in a type of their own."""
+    if database.vendor == "mysql":
+        return database.product == "MariaDB" and database.server().version >= (10, 7)
+    return database.vendor == "postgresql"
 
 
 def loses(column: CopiedColumn) -> str:

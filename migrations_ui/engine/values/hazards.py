@@ -225,7 +225,8 @@ WORDS: dict[str, Words] = {
     "uuid-refused": Words(
         "are UUIDs of version 8 or above whose variant MariaDB's type uuid refuses",
         REFUSED,
-        "Change the destination's column to char(32), or give the rows other UUIDs.",
+        "Give the rows other UUIDs in the source. A destination's column of char(32) would take "
+        "them, but the site's Django would find no row by it.",
     ),
     "invalid-ip": Words("are no IP addresses", REFUSED, "Correct them in the source."),
     "invalid-json": Words(

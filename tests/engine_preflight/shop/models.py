@@ -75,6 +75,7 @@ class Invoice(models.Model):
     order = models.OneToOneField(Order, models.CASCADE, primary_key=True)
     payer = models.ForeignKey(Customer, models.CASCADE, to_field="email", db_index=False)
     paid = models.BooleanField(default=False)
+    token = models.UUIDField(null=True)
 
     class Meta:
         app_label = "shop"
