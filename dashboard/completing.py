@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import suppress
@@ -9,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.migrations.loader import MigrationLoader
 
 CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
@@ -29,26 +30,54 @@ def fill_in_settings(config: AppConfig) -> None:
 
 
 def load_models(config: AppConfig) -> None:
-    """Import what nobody has imported of the app's `models`, where that is a package.
+    """Import what nobody has imported of the app's `models`, where that is a package, and below it.
 
     A host's views or its start-up code may be all that imports some of them.  Without them their
     tables would be left out.  A module of whose classes no migration speaks has no tables.
     """
-    models = config.models_module
-    if models is None or not hasattr(models, "__path__") or models.__file__ is None:
+    if config.models_module is None:
         return
-    folder = Path(models.__file__).parent
-    late = {}
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).with_suffix("").parts
-        name = ".".join((models.__name__, *(part for part in parts if part != "__init__")))
-        if name not in sys.modules:
-            late[name] = path
+    modules = modules_of_models(config)
+    late = {name: path for name, path in modules.items() if name not in sys.modules}
     named = names_in_migrations(config) if late else set()
+    missing = {name for name in named if name.lower() not in config.models}
     for name, path in late.items():
-        if not named or named.intersection(CLASS.findall(path.read_text(errors="replace"))):
+        classes = CLASS.findall(path.read_text(errors="replace"))
+        of_the_package = name.startswith(f"{config.name}.models.")
+        if missing.intersection(classes) or (not named and of_the_package):
             with suppress(Exception):  # what it should have is missed in preflight
                 import_module(name)
+
+
+def modules_of_models(config: AppConfig) -> dict[str, Path]:
+    """Where the app may have models: the files, by their modules' names.
+
+    These are all modules of its package `models`, and each `models.py` of its other packages, but
+    for those of tests and of other apps.
+    """
+    found = {}
+    own = Path(config.path)
+    others = {Path(other.path) for other in apps.get_app_configs()}
+    for path in sorted(own.glob("models/**/*.py")):
+        found[module_name(config, path)] = path
+    for folder, packages, files in os.walk(own):
+        packages[:] = sorted(
+            name
+            for name in packages
+            if not name.startswith("test")
+            and Path(folder, name) not in others
+            and Path(folder, name, "__init__.py").exists()
+        )
+        if "models.py" in files:
+            path = Path(folder, "models.py")
+            found[module_name(config, path)] = path
+    return found
+
+
+def module_name(config: AppConfig, path: Path) -> str:
+    """The dotted name of an app's file."""
+    parts = path.relative_to(config.path).with_suffix("").parts
+    return ".".join((config.name, *(part for part in parts if part != "__init__")))
 
 
 def names_in_migrations(config: AppConfig) -> set[str]:

@@ -112,7 +112,20 @@ from django.db import models
 class Tablet(models.Model):
     pass
 """,
+    "vault/__init__.py": "",
+    "vault/models.py": """
+from django.db import models
+class Coin(models.Model):
+    pass
+""",
+    "tests/__init__.py": "",
+    "tests/models.py": """
+from django.db import models
+class Seal(models.Model):
+    pass
+""",
     "kept.py": """
+import archive.vault.models
 from django.db import models
 class Seal(models.Model):
     scrolls = models.ManyToManyField("archive.Scroll")
@@ -159,7 +172,7 @@ def test_models_that_only_other_code_imports_are_found_or_missed(
         done = site.manage("copydata", "archive", "--wipe", name, "--json")
         return {table["label"] for table in json.loads(done.stdout)["tables"]}
 
-    shelves = {"archive.Shelf", "archive.Shelf_scrolls", "archive.Scroll"}
+    shelves = {"archive.Shelf", "archive.Shelf_scrolls", "archive.Scroll", "archive.Coin"}
     seals = {"archive.Seal", "archive.Seal_scrolls"}
     assert (missed(plain), missed(ready)) == (seals, set())
     assert (copied(plain), copied(ready)) == (shelves, shelves | seals)
