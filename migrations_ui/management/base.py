@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,16 @@ class CutoverCommand(BaseCommand):
         if options.get("json"):
             self.write_json(self.nothing)
         raise CommandError(reason)
+
+    def add_reverse(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--reverse", action="store_true", help="exchange source and destination"
+        )
+
+    def add_exclude(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--exclude", action="append", default=[], metavar="LABEL", help="leave these out"
+        )
 
     def chosen_labels(self, labels: Iterable[str], exclude: Iterable[str] = ()) -> list[str]:
         """The tables that the labels mean (none: all but those left out by default)."""

@@ -86,6 +86,12 @@ def test_values_that_were_mended_since_preflight_has_refused_them_are_copied(
     write("'mended'")
     registry.manage("copydata", "--all", "--wipe", NAME)
     assert pids(tmp_path / NAME) == pids(tmp_path / "source.sqlite3")
+    with closing(sqlite3.connect(tmp_path / NAME)) as connection, connection:
+        connection.execute("UPDATE auth_group SET name = 'ours' WHERE id = 1")
+    said = registry.manage("preflight", "auth", "--exclude", "auth.User", "--reverse").stdout
+    assert f"Source: SQLite {sqlite3.sqlite_version}, {NAME}" in said
+    said = registry.manage("auditdata", "auth.Group", "--reverse", fails=True).stdout
+    assert "name: 'ours' → " in said
 
 
 def test_labels_choose_tables_and_exclude_leaves_some_out(registry: Site) -> None:

@@ -170,6 +170,7 @@ def test_models_that_only_other_code_imports_are_found_or_missed(
     def copied(site: Site) -> set[str]:
         name = Path(file_of(site.env["DEST_DATABASE_URL"])).name
         done = site.manage("copydata", "archive", "--wipe", name, "--json")
+        assert ("no such model is loaded" in done.stderr) == bool(missed(site))
         return {table["label"] for table in json.loads(done.stdout)["tables"]}
 
     shelves = {"archive.Shelf", "archive.Shelf_scrolls", "archive.Scroll", "archive.Coin"}

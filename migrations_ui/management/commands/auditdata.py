@@ -26,12 +26,15 @@ class Command(CutoverCommand):
             action="store_true",
             help="compare counts and next keys only; this proves nothing about the cells",
         )
+        self.add_reverse(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         labels = self.chosen_labels(options["labels"])
         counts_only = options["counts"]
-        audit = services.prepare_audit(labels, operator_name(), counts_only=counts_only)
+        audit = services.prepare_audit(
+            labels, operator_name(), reverse=options["reverse"], counts_only=counts_only
+        )
         running.execute_audit(audit, sys.stderr if sys.stderr.isatty() else None)
         tables = list(audit.tables.all())
         if options["json"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,9 @@ from migrations_ui import positions, services
 from migrations_ui.management import running
 from migrations_ui.management.base import USAGE, CutoverCommand, operator_name, wrong_usage
 from migrations_ui.models import Audit, Run, TableCopy
+
+# Findings about rows that stay behind, although nothing stands in the way of the run.
+LEFT_OUT = {"table-not-loaded", "table-unmanaged"}
 
 
 class Command(CutoverCommand):
@@ -26,12 +30,8 @@ class Command(CutoverCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("labels", nargs="*", metavar="LABEL", help="app_label[.Model]")
         parser.add_argument("--all", action="store_true", help="all tables that pages preselect")
-        parser.add_argument(
-            "--exclude", action="append", default=[], metavar="LABEL", help="leave these out"
-        )
-        parser.add_argument(
-            "--reverse", action="store_true", help="exchange source and destination"
-        )
+        self.add_exclude(parser)
+        self.add_reverse(parser)
         parser.add_argument(
             "--wipe",
             metavar="DEST_NAME",
@@ -107,6 +107,7 @@ class Command(CutoverCommand):
             if services.look_is_due(plan):
                 services.check_data_now(labels, operator_name(), reverse=plan.reverse)
             plan = make_plan()
+        self.tell(str(found) for found in plan.findings if found.code in LEFT_OUT)
         return services.prepare_run(
             labels,
             options["wipe"] or self.ask(plan, of_copy(plan), *plan.reach),
@@ -159,17 +160,22 @@ class Command(CutoverCommand):
         self, plan: services.Plan, mode: str = Run.Mode.COPY, *, newer_only: bool = False
     ) -> Run | None:
         """The same run as an earlier command has left it, which was confirmed then."""
-        tell = partial(self.stderr.write, style_func=str)  # it is not an error
-        run = services.left_behind(plan, tell, mode, newer_only=newer_only)
+        run = services.left_behind(
+            plan, lambda said: self.tell([said]), mode, newer_only=newer_only
+        )
         if run:
-            tell(f"{run} was left behind; this goes on with it, as it was confirmed then.")
+            self.tell([f"{run} was left behind; this goes on with it, as it was confirmed then."])
         return run
+
+    def tell(self, sentences: Iterable[str]) -> None:
+        """Say what is no error, beside the output."""
+        for sentence in sentences:
+            self.stderr.write(sentence, style_func=str)
 
     def warn_of_writers(self, *, reverse: bool) -> None:
         """Say who still writes to the source: what they write may not be caught up with."""
         for side in positions.stillness(reverse=reverse):
-            for sentence in side.sentences if side.role == "source" else ():
-                self.stderr.write(sentence, style_func=str)
+            self.tell(side.sentences if side.role == "source" else ())
 
     def check_wipe(self, name: str | None, plan: services.Plan) -> None:
         """Refuse a confirmation that can't be right before the rows are counted."""
@@ -194,11 +200,11 @@ class Command(CutoverCommand):
         """The destination's name as the operator types it."""
         if plan.blockers:
             return plan.dest.name  # it will be refused for a better reason
-        tell = partial(self.stderr.write, style_func=str)  # it is not an error
-        for sentence in sentences:
-            tell(sentence)
+        self.tell(sentences)
         try:
-            tell("Type the name of the destination to go on: ", ending="")
+            self.stderr.write(
+                "Type the name of the destination to go on: ", style_func=str, ending=""
+            )
             return input()
         except (EOFError, KeyboardInterrupt):
             raise CommandError("Not confirmed. Nothing was changed.") from None

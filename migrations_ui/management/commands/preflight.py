@@ -33,16 +33,19 @@ class Command(CutoverCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("labels", nargs="*", metavar="LABEL", help="app_label[.Model]")
+        self.add_exclude(parser)
+        self.add_reverse(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        labels = self.chosen_labels(options["labels"])
-        report = services.preflight(labels)
+        labels = self.chosen_labels(options["labels"], options["exclude"])
+        backwards = options["reverse"]
+        report = services.preflight(labels, reverse=backwards)
         if report.comparable:
-            check = services.check_data_now(labels, operator_name())
+            check = services.check_data_now(labels, operator_name(), reverse=backwards)
             if check.error:
                 raise CommandError(f"The values could not be looked at: {check.error}")
-            report = services.preflight(labels)
+            report = services.preflight(labels, reverse=backwards)
         if options["json"]:
             findings = [
                 {key: value for key, value in asdict(finding).items() if key in CONTRACT}

@@ -19,9 +19,7 @@ class Command(CutoverCommand):
     nothing = {"missing": None, "problems": []}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--reverse", action="store_true", help="exchange source and destination"
-        )
+        self.add_reverse(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
