@@ -54,6 +54,9 @@ CACHES = CACHES | {
 CUTOVER_STEPS = environment.steps(_host_steps)
 CUTOVER_STEP_TIMEOUT = environment.seconds("CUTOVER_STEP_TIMEOUT", 3600)
 
+# The zone in which the host's Django writes datetimes where a database keeps none; None: UTC.
+HOST_TIME_ZONE: str | None = (_host_database or {}).get("TIME_ZONE") if USE_TZ else None
+
 # Three databases.  `source` is opened read-only by the connection itself; the engine opens its own
 # connections from ENDPOINTS, so that a reverse run can exchange the two.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
+
+from django.conf import settings
 
 from migrations_ui import datachecks, journal
 from migrations_ui.engine import catalog, preflight
@@ -137,9 +139,36 @@ def _side(role: str, config: dict[str, object], report: Report) -> Side:
 def check(tables: Sequence[Table], *, reverse: bool) -> Report:
     """The engine's preflight with this process's configuration."""
     report = preflight.check(endpoints(reverse=reverse), tables, host_app_labels())
+    if report.source and report.dest:
+        report.findings += local_times({report.source.vendor, report.dest.vendor})
     if report.dest:
         report.findings = journal.explained(report.findings, report.dest.identity)
     return report
+
+
+def local_times(vendors: Set[str]) -> Iterator[Finding]:
+    """That the site's DATABASES name a TIME_ZONE, in which MySQL and SQLite keep its datetimes."""
+    zone = settings.HOST_TIME_ZONE
+    if not zone or zone == "UTC" or vendors == {"postgresql"}:
+        return
+    if "postgresql" in vendors:
+        yield Finding(
+            code="time-zone-of-database",
+            severity=Severity.BLOCKER,
+            message=f"The site's DATABASES say TIME_ZONE = {zone!r}: MySQL and SQLite keep its "
+            "datetimes as local times of that zone, PostgreSQL does not. Each would be read as "
+            "another moment after the copy.",
+            remedy="While the site is off, turn these datetimes into UTC, column by "
+            "column, and take TIME_ZONE out of DATABASES; then copy.",
+        )
+    else:
+        yield Finding(
+            code="time-zone-of-database",
+            severity=Severity.WARNING,
+            message=f"The site's DATABASES say TIME_ZONE = {zone!r}: its datetimes are local times "
+            "of that zone, and cross as they are.",
+            remedy="Let the settings of the new database say the same TIME_ZONE.",
+        )
 
 
 def make_plan(

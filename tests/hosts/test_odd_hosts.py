@@ -229,3 +229,22 @@ def test_an_app_that_asks_its_sites_cache_while_it_is_imported_is_loaded(
         "CACHES = {'default': LOCAL, 'quick': LOCAL}\n"
     )
     attic.with_env(HOST_SETTINGS="caching", PYTHONPATH=str(tmp_path)).manage("check")
+
+
+def test_a_zone_in_which_mysql_and_sqlite_keep_local_times_is_told(
+    attic: Site, tmp_path: Path
+) -> None:
+    """Django reads and writes such datetimes by DATABASES' TIME_ZONE, which no server knows of."""
+    (tmp_path / "zoned.py").write_text(
+        "from tests.hosts.attic.settings import *\n"
+        "USE_TZ = True\n"
+        "DATABASES['default']['TIME_ZONE'] = 'Europe/Berlin'\n"
+    )
+    site = attic.with_env(HOST_SETTINGS="zoned", PYTHONPATH=str(tmp_path))
+
+    def told(site: Site) -> list[str]:
+        done = site.run_manage(site.env, "preflight", "--json")
+        found = json.loads(done.stdout)["findings"]
+        return [each["severity"] for each in found if each["code"] == "time-zone-of-database"]
+
+    assert (told(site), told(attic)) == (["warning"], [])
