@@ -30,7 +30,7 @@ from dashboard.waits import limit_waits
 OURS = {"csp", "dashboard", "django", "django_htmx", "huey", "migrations_ui", "whitenoise"}
 
 # Apps whose start-up code adds columns to models.  Without it these columns would not be copied.
-COMPLETES_MODELS = {"modeltrans", "modeltranslation"}
+COMPLETES_MODELS = {"actstream", "modeltrans", "modeltranslation"}
 
 MUTED = (
     signals.pre_save,

@@ -15,6 +15,7 @@ MAIL_SERVERS: dict[str, tuple[int, dict[str, bool]]] = {
     "smtp": (25, {}),
     "smtp+tls": (587, {"EMAIL_USE_TLS": True}),
     "smtps": (465, {"EMAIL_USE_SSL": True}),
+    "smtp+ssl": (465, {"EMAIL_USE_SSL": True}),
 }
 MAIL_FORMS = "smtp+tls://user:password@host:587, smtps://user:password@host or smtp://host"
 
@@ -34,11 +35,12 @@ def addresses() -> list[str]:
 
 
 def mail_server() -> dict[str, Any]:
-    """Django's settings for EMAIL_URL; none where it is not set.
+    """Django's settings for EMAIL_URL; none where nobody is to be written to.
 
-    The error never repeats the URL, which may hold a password.
+    The error never repeats the URL, which may hold a password.  A host may read a variable of this
+    name, too, in a form of its own.
     """
-    if not (url := os.environ.get("EMAIL_URL")):
+    if not (url := os.environ.get("EMAIL_URL")) or not environment.strings("NOTIFY_EMAILS"):
         return {}
     parts = _parts(url)
     if parts is None or parts.scheme not in MAIL_SERVERS or not parts.hostname:

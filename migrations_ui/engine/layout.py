@@ -33,6 +33,11 @@ SEARCH_VECTOR = (
     "anew on the destination (Wagtail by `manage.py update_index`)."
 )
 
+UNKNOWN_COLUMN = (
+    "No model that is loaded has this column. If the ready() of an app adds it, name that app in "
+    "CUTOVER_READY; else let both databases have the same type, or leave the table out."
+)
+
 
 @dataclass(frozen=True)
 class CopiedColumn:
@@ -207,15 +212,14 @@ class Matching:
     ) -> None:
         """Let the field convert the values, if it declares both types and can do so."""
         if field is None:
-            self.unknown(source, dest)
+            self.unknown(source, dest, field)
             return
         through = ThroughDjango(field, (self.source_db, source), (self.dest_db, dest))
         if not through.possible:
-            self.unknown(source, dest)
+            self.unknown(source, dest, field)
         elif problem := through.problem(self.source_db.quote(self.source_name)):
-            self.unknown(
-                source, dest, f" Its {type(field).__name__} can't convert them: {problem}."
-            )
+            why = f" Its {type(field).__name__} can't convert them: {problem}."
+            self.unknown(source, dest, field, why)
         else:
             self.columns.append(CopiedColumn(Kind.DJANGO, source, dest, through=through))
             self.converted_by(source, dest, field)
@@ -251,7 +255,9 @@ class Matching:
             "Nothing to do if the site does without it on this database.",
         )
 
-    def unknown(self, source: Column, dest: Column, why: str = "") -> None:
+    def unknown(
+        self, source: Column, dest: Column, field: Field[Any, Any] | None, why: str = ""
+    ) -> None:
         self.find(
             "type-unknown",
             Severity.BLOCKER,
@@ -260,6 +266,8 @@ class Matching:
             f"destination; values don't cross between these types.{why}",
             SEARCH_VECTOR
             if "tsvector" in (source.type, dest.type)
+            else UNKNOWN_COLUMN
+            if field is None
             else "Change the field so that both databases store it alike, or leave the table out.",
         )
 

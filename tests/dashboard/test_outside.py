@@ -24,12 +24,20 @@ def refusal(read: Callable[[], Any]) -> str:
     return str(caught.value)
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is somebody to write to."""
+    monkeypatch.setenv("NOTIFY_EMAILS", "a@example.org")
+
+
+@pytest.mark.usefixtures("told")
 @pytest.mark.parametrize(
     ("url", "host", "port", "security"),
     [
         ("smtp://mail.example.org", "mail.example.org", 25, {}),
         ("smtp+tls://mail.example.org", "mail.example.org", 587, {"EMAIL_USE_TLS": True}),
         ("smtps://mail.example.org", "mail.example.org", 465, {"EMAIL_USE_SSL": True}),
+        ("smtp+ssl://mail.example.org", "mail.example.org", 465, {"EMAIL_USE_SSL": True}),
         ("smtp://mail.example.org:2525", "mail.example.org", 2525, {}),
     ],
 )
@@ -43,6 +51,7 @@ def test_a_mail_server_is_read_from_its_url(
     assert {name: value for name, value in found.items() if "_USE_" in name} == security
 
 
+@pytest.mark.usefixtures("told")
 def test_its_user_and_password_may_hold_any_character(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMAIL_URL", "smtps://a%40b:p%2F%3Aw@mail.example.org")
     found = outside.mail_server()
@@ -50,6 +59,7 @@ def test_its_user_and_password_may_hold_any_character(monkeypatch: pytest.Monkey
     assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("a@b", "p/:w")
 
 
+@pytest.mark.usefixtures("told")
 @pytest.mark.parametrize(
     "url",
     [
@@ -64,6 +74,11 @@ def test_what_is_no_mail_server_is_refused(monkeypatch: pytest.MonkeyPatch, url:
     monkeypatch.setenv("EMAIL_URL", url)
 
     assert refusal(outside.mail_server).startswith("EMAIL_URL is not a mail server. Use smtp+tls")
+
+
+def test_a_url_in_a_form_of_the_hosts_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_URL", "dummymail://")
+    assert outside.mail_server() == {}
 
 
 def test_addresses_without_a_server_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +141,7 @@ def test_a_command_says_it_without_a_traceback(run_manage: RunManage, tmp_path: 
             "SOURCE_DATABASE_URL": f"sqlite:///{tmp_path}/source",
             "DEST_DATABASE_URL": f"sqlite:///{tmp_path}/dest",
             "EMAIL_URL": f"odd://user:{SECRET}@host",
+            "NOTIFY_EMAILS": "a@example.org",
         },
         "preflight",
     )
