@@ -330,6 +330,12 @@ def column_kind(
     return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
 
 
+def has_values(database: Database, table: str, column: Column) -> bool:
+    """Whether the column of that table is anything but NULL in some row."""
+    where = f"{database.quote(table)} WHERE {database.quote(column.name)} IS NOT NULL"
+    return bool(database.query(f"SELECT 1 FROM {where} LIMIT 1"))
+
+
 def scaled(
     kind: Kind, source: tuple[Database, Column], dest: tuple[Database, Column]
 ) -> tuple[Column, Column]:

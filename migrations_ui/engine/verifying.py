@@ -18,7 +18,7 @@ from migrations_ui.engine.comparing import Comparison, Found, Pair, Suspects, is
 from migrations_ui.engine.crew import Connect, Crew, Stopped
 from migrations_ui.engine.databases.base import Database, KeyRange
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
-from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, scaled
+from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, has_values, scaled
 from migrations_ui.engine.merging import Disorder, Merge
 from migrations_ui.engine.naming import lookup
 from migrations_ui.engine.persisting import Patience, connected, persist
@@ -131,7 +131,7 @@ class Witness:
 def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) -> list[Layout]:
     """The layouts with the columns that the destination computes: never copied, but compared.
 
-    Whether the source computes them, too, or has had its values written.
+    Whether the source computes them, too, or has had its values written; not where it has none.
     """
     there = source.columns([layout.source_name for layout in layouts])
     here = dest.columns([layout.dest_name for layout in layouts])
@@ -145,7 +145,7 @@ def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) 
             if not column.generated or other is None:
                 continue
             kind = column_kind(other, column, fields.get(name), same_vendor=same_vendor)
-            if kind is not None:
+            if kind and (other.generated or has_values(source, layout.source_name, other)):
                 columns = scaled(kind, (source, other), (dest, column))
                 added.append(CopiedColumn(kind, *columns))
         found.append(replace(layout, columns=(*layout.columns, *added)) if added else layout)

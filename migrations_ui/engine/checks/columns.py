@@ -11,7 +11,7 @@ from migrations_ui.engine.checks.sides import Side, listed
 from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind
-from migrations_ui.engine.layout import CopiedColumn, Layout, loses_digits
+from migrations_ui.engine.layout import CopiedColumn, Layout, has_values, loses_digits
 from migrations_ui.engine.naming import lookup
 
 # How the fields of Django's own are stored, whatever the vendor.
@@ -162,10 +162,7 @@ class Columns:
     def source_has_values(self, column: Column) -> bool:
         source, table = self.source.database, self.layout.source_name
         there = lookup(self.source.columns[table], column.name, source.folds_names)
-        if there is None or there.generated:
-            return False
-        where = f"{source.quote(table)} WHERE {source.quote(there.name)} IS NOT NULL"
-        return bool(source.query(f"SELECT 1 FROM {where} LIMIT 1"))
+        return there is not None and not there.generated and has_values(source, table, there)
 
     def promises(self, field: Field[Any, Any], column: Column) -> Iterator[Finding]:
         """What the model relies on: no NULL, the length, the default."""
