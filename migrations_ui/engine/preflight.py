@@ -110,6 +110,7 @@ def compare(
     report.findings += every(
         lambda: privileges.privileges(source, dest),
         lambda: privileges.hidden_rows(source, dest),
+        lambda: privileges.inheritance(source, dest),
         lambda: privileges.triggers(dest),
         lambda: privileges.not_transactional(dest),
         lambda: migrations.migrations(source, dest, app_labels),

@@ -88,6 +88,36 @@ def test_a_foreign_key_whose_triggers_are_off_is_not_valid(
     assert alarms(check(shop("postgresql"), owner)) == []
 
 
+def test_rows_that_another_table_has_by_inheritance_block_on_either_side(
+    shop: Make, check: Check
+) -> None:
+    source, dest = shop("postgresql"), shop("postgresql")
+    execute(source, f'CREATE TABLE "old ones" () INHERITS ("{ORDERS}")')
+    execute(
+        dest,
+        "CREATE TABLE old_parcel () INHERITS (shop_parcel)",
+        "CREATE TABLE lost_parcel () INHERITS (shop_parcel)",
+    )
+    found = alarms(check(source, dest))
+    assert [(one.code, one.severity, one.label, one.table) for one in found] == [
+        ("inheritance-source", Severity.BLOCKER, "shop.Order", ORDERS),
+        ("inheritance-destination", Severity.BLOCKER, "shop.Parcel", "shop_parcel"),
+    ]
+    assert "lost_parcel, old_parcel" in found[1].message
+
+
+def test_a_partitioned_table_blocks_nothing(shop: Make, check: Check) -> None:
+    dest = shop("postgresql")
+    execute(
+        dest,
+        "DROP TABLE shop_parcel",
+        "CREATE TABLE shop_parcel (order_number int, box smallint, PRIMARY KEY (order_number, box))"
+        " PARTITION BY RANGE (order_number)",
+        "CREATE TABLE every_parcel PARTITION OF shop_parcel DEFAULT",
+    )
+    assert alarms(check(shop("postgresql"), dest)) == []
+
+
 def test_what_a_reader_lacks_is_named(owner: Config, shop: Make, check: Check) -> None:
     execute(
         owner,

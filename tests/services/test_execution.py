@@ -123,6 +123,18 @@ def test_a_table_that_vanished_stops_the_run_before_the_wipe(shop: Shop) -> None
     assert shop.dump("dest") == before
 
 
+def test_a_table_that_inherits_since_the_confirmation_stops_the_run_before_the_wipe(
+    shop: Shop, postgres: Postgres
+) -> None:
+    run = start("auth.Group")
+    postgres.execute("CREATE TABLE old_group () INHERITS (auth_group)")
+    ended(run)
+    assert run.status == Run.Status.FAILED
+    assert "Nothing was wiped" in run.error
+    assert "other tables inherit from auth_group: old_group" in run.error
+    assert postgres.execute("SELECT count(*) FROM auth_group") == [(STALE,)]
+
+
 def test_rows_that_the_source_got_meanwhile_are_copied_too(shop: Shop) -> None:
     run = start("auth.Group")
     shop.execute("source", "INSERT INTO auth_group (name) VALUES ('new')")

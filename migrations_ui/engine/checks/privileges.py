@@ -52,6 +52,25 @@ def hidden_rows(source: Side, dest: Side) -> Iterator[Finding]:
             )
 
 
+def inheritance(source: Side, dest: Side) -> Iterator[Finding]:
+    """Rows of a table that belong to another one, which nobody has chosen."""
+    for side in (source, dest):
+        found: dict[str, list[str]] = {}
+        for table, heir in side.inspector.heirs(side.tables):
+            found.setdefault(table, []).append(heir)
+        for table, heirs in found.items():
+            yield Finding(
+                code=f"inheritance-{side.role}",
+                severity=Severity.BLOCKER,
+                label=side.labels.get(table, ""),
+                table=table,
+                message=f"On the {side.role} other tables inherit from {table}: {listed(heirs)}. "
+                f"Their rows are read, counted and deleted as rows of {table}.",
+                remedy=f"Part each of them: ALTER TABLE … NO INHERIT {table}; and move its rows by "
+                "other means. Partitions of a partitioned table do no harm.",
+            )
+
+
 def triggers(dest: Side) -> Iterator[Finding]:
     """Triggers on the destination fire for every row that is written."""
     found: dict[str, list[str]] = {}

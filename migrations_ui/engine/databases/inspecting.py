@@ -160,6 +160,10 @@ class Inspector(ABC):
         """Tables of which this account is shown some rows only, without a word."""
         return []
 
+    def heirs(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        """Table and name of tables whose rows are the table's rows as well, by inheritance."""
+        return []
+
     def not_transactional(self, tables: Sequence[str]) -> list[str]:
         """Tables that a rollback leaves as they are, and that enforce no foreign key."""
         return []

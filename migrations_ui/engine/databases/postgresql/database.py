@@ -263,7 +263,17 @@ class Database(Cutting, Indexing, Positions, Sessions):
 
     def wipe(self, tables: Sequence[str]) -> None:
         if tables:
-            self.execute(f"TRUNCATE {self.quoted(tables)}")
+            found = [
+                # What inherits from a table was not chosen; a partitioned one is its partitions.
+                name if self._is_partitioned(name) else f"ONLY {name}"
+                for name in map(self.quote, tables)
+            ]
+            self.execute(f"TRUNCATE {', '.join(found)}")
+
+    def _is_partitioned(self, quoted: str) -> bool:
+        return self.query("SELECT relkind FROM pg_class WHERE oid = %s::regclass", [quoted]) == [
+            ("p",)
+        ]
 
     def list_keys(self, table: str, key: Sequence[str]) -> str:
         self.execute(

@@ -227,6 +227,17 @@ class Inspector(inspecting.Inspector):
             )
         ]
 
+    def heirs(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        # A partitioned table has no rows but those of its partitions.
+        return [
+            (table, heir)
+            for table, heir in self.database.query(
+                f"SELECT wanted, inhrelid::regclass::text FROM {TABLES} "
+                "JOIN pg_inherits ON inhparent = c.oid WHERE relkind = 'r' ORDER BY 1, 2",
+                [list(tables)],
+            )
+        ]
+
 
 def made_index(
     table: str,
