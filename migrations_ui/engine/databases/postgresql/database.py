@@ -310,7 +310,9 @@ class Database(Cutting, Indexing, Positions, Sessions):
         if present == [(True,)]:
             return
         if not present:
-            self.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition} NOT VALID")
+            # A partitioned table takes no key that is not valid.
+            state = "" if self._is_partitioned(table) else "NOT VALID"
+            self.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition} {state}")
         self.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
     # -- Rows -------------------------------------------------------------------------------------
