@@ -8,6 +8,7 @@ import pytest
 
 from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.databases.base import Database, ForeignKey
+from migrations_ui.engine.databases.inspecting import inspect
 from migrations_ui.engine.errors import Cancelled
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.rejecting import Rejected
@@ -88,6 +89,7 @@ def test_the_foreign_keys_of_a_partitioned_table_are_back_after_a_copy(open_pair
         assert dest.query(everything) == source.query(everything)
     assert constraints(dest) == before
     assert sorted(witness.of("restored")) == sorted(KEYS)
+    assert inspect(dest).invalid_foreign_keys(TABLES) == []
 
 
 class Cut(Witness):
@@ -122,6 +124,19 @@ def test_rows_that_violate_one_are_named_and_it_comes_back_when_they_are_gone(
     for key in [*keys, *keys]:
         dest.restore_foreign_key(key)
     assert constraints(dest) == before
+
+
+def test_a_key_to_a_partitioned_table_is_valid_once_it_is_validated(postgres: Database) -> None:
+    partition(postgres, "visit")
+    run(
+        postgres,
+        PLAIN["note"],
+        "ALTER TABLE note ADD CONSTRAINT note_visit FOREIGN KEY (visit_id) REFERENCES visit (id)"
+        " NOT VALID",
+    )
+    assert inspect(postgres).invalid_foreign_keys(["note"]) == [("note", "note_visit")]
+    run(postgres, "ALTER TABLE note VALIDATE CONSTRAINT note_visit")
+    assert inspect(postgres).invalid_foreign_keys(["note"]) == []
 
 
 def test_a_wipe_leaves_rows_that_another_table_has_of_its_own(postgres: Database) -> None:

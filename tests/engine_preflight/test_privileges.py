@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
+from migrations_ui.engine import databases
 from migrations_ui.engine.databases.access import Config
+from migrations_ui.engine.databases.inspecting import inspect
 from migrations_ui.engine.databases.mysql.inspecting import GRANT, granted, parsed
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.preflight import Report
@@ -86,6 +88,21 @@ def test_a_foreign_key_whose_triggers_are_off_is_not_valid(
     assert "constraint-not-valid" in codes(check(shop("postgresql"), owner))
     as_superuser(postgres, owner["NAME"], triggers.format("ENABLE"))
     assert alarms(check(shop("postgresql"), owner)) == []
+
+
+def test_a_key_is_not_valid_whose_triggers_are_off_in_one_partition_that_it_leads_to(
+    postgres: PrivatePostgres, owner: Config
+) -> None:
+    execute(
+        owner,
+        "CREATE TABLE visit (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE visit_low PARTITION OF visit FOR VALUES FROM (0) TO (100)",
+        "CREATE TABLE note (visit_id int REFERENCES visit)",
+    )
+    with databases.connect(owner, read_only=True) as database:
+        assert inspect(database).invalid_foreign_keys(["note"]) == []
+        as_superuser(postgres, owner["NAME"], "ALTER TABLE visit_low DISABLE TRIGGER ALL")
+        assert inspect(database).invalid_foreign_keys(["note"]) != []
 
 
 def test_rows_that_another_table_has_by_inheritance_block_on_either_side(

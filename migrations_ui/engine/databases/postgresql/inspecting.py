@@ -176,11 +176,16 @@ class Inspector(inspecting.Inspector):
         ]
 
     def invalid_foreign_keys(self, tables: Sequence[str]) -> list[tuple[str, str]]:
-        """Those that were never validated, and those whose triggers are off."""
+        """Those that were never validated, and those whose triggers are off.
+
+        PostgreSQL 15 validates a key that leads to a partitioned table without saying so of its
+        parts, one for each partition.
+        """
         found = self.database.query(
             f"SELECT wanted, conname FROM {TABLES} JOIN pg_constraint k ON conrelid = c.oid "
-            "WHERE contype = 'f' AND (NOT convalidated OR EXISTS (SELECT FROM pg_trigger "
-            "WHERE tgconstraint = k.oid AND tgenabled NOT IN ('O', 'A'))) ORDER BY 1, 2",
+            "WHERE contype = 'f' AND (NOT convalidated AND conparentid = 0 OR EXISTS (SELECT FROM "
+            "pg_trigger WHERE tgconstraint = k.oid AND tgenabled NOT IN ('O', 'A'))) "
+            "ORDER BY 1, 2",
             [list(tables)],
         )
         return [(table, name) for table, name in found]
