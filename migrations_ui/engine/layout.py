@@ -325,8 +325,10 @@ def column_kind(
     kind = common_kind(source.storage, dest.storage, internal_type(field))
     if source.storage is not dest.storage and kind is not Kind.JSON and names_own_type(field):
         kind = None  # a subclass that stores it in its own way, such as UUIDs with their dashes
-    # A day and 24 hours are two intervals, so between two that store intervals they go as they are.
+    # A day and 24 hours are two intervals, and two moments may have one local time, so between two
+    # that store such they go as they are.
     own = source.storage is None or source.storage is dest.storage is Kind.DURATION
+    own = own or source.is_instant
     return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
 
 

@@ -275,31 +275,6 @@ def test_several_workers_find_what_one_finds_in_the_same_order(
     assert [(each.table, each.code) for each in by_three] == expected
 
 
-@pytest.mark.parametrize("source", [MY, SQ])
-def test_a_local_time_that_the_clocks_leave_out_is_found(source: str, sides: MakeSides) -> None:
-    between = sides(source, PG)
-    kind = "datetime(6)" if source == MY else "datetime"
-    there = f"id integer NOT NULL PRIMARY KEY, v {kind}"
-    name = between.create(there, "id integer PRIMARY KEY, v timestamptz")
-    times = ["01:59:59.999999", "03:00:00", "02:00:00", "02:59:59.999999"]
-    between.fill(name, [(number, f"2024-03-10 {time}") for number, time in enumerate(times)])
-    assert between.check(name) == []
-    for database in (between.source, between.dest):
-        between.patch.setattr(database, "time_zone", "America/New_York")
-    (found,) = between.check(name)
-    assert (found.code, found.column, found.rows) == ("time-left-out", "v", 2)
-    assert found.sample_keys == ("2", "3")
-    try:
-        between.dest.execute("SET TimeZone = 'America/New_York'")
-        assert not between.survives(name)
-        between.source.execute(f"DELETE FROM {name} WHERE id > 1")
-        between.dest.execute(f"DELETE FROM {name}")
-        assert between.check(name) == []
-        assert between.survives(name)
-    finally:
-        between.dest.execute("SET TimeZone = 'UTC'")
-
-
 TOKENS = (
     *'{}[],:"\\-1. \n\t\x01\x7fé😀',
     *("0", "e", "E+", "true", "NaN", "\\u0000", "\\ud83d", "\\ude00", "\\N", "\\x"),

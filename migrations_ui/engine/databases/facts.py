@@ -52,6 +52,11 @@ class Column:
         return self.scale is None and self.precision == FLOAT_DIGITS
 
     @property
+    def is_instant(self) -> bool:
+        """Whether it holds moments, of which a time zone's clocks show two as the same time."""
+        return self.storage is Kind.DATETIME and self.type.endswith("with time zone")
+
+    @property
     def folds(self) -> bool:
         """Whether the collation holds texts equal that differ, as "a" and "A"."""
         return self.collation != "" and not self.collation.endswith("_bin")

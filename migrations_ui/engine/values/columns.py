@@ -251,7 +251,10 @@ def datetimes(crossing: Crossing) -> Iterator[Hazard]:
     yield from crossing.hazard("invalid-datetime", found)
     yield from far_dates(crossing)
     yield from fractions(crossing)
-    if crossing.dest.type.endswith("with time zone"):
+    if crossing.source.is_instant and crossing.target.time_zone != "UTC":
+        doubled = crossing.reader.doubled(crossing.source)
+        yield from crossing.hazard("time-doubled", doubled, zone=crossing.target.time_zone)
+    if crossing.dest.is_instant:
         left_out = crossing.reader.left_out(crossing.source, gaps(crossing.target.time_zone))
         yield from crossing.hazard("time-left-out", left_out, zone=crossing.target.time_zone)
     if crossing.dest.type == "timestamp" and crossing.source.type != "timestamp":

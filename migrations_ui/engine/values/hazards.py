@@ -202,6 +202,13 @@ WORDS: dict[str, Words] = {
         ALTERED,
         "Correct them in the source: they would arrive an hour later.",
     ),
+    "time-doubled": Words(
+        "are from an hour that came twice in {zone}, whose clocks were put back then, and as local "
+        "times they are the same as those of the hour after it",
+        ALTERED,
+        "Set them an hour later in the source (`UPDATE … SET … = … + interval '1 hour'`): with "
+        "USE_TZ off the site does not tell the two hours from each other.",
+    ),
     "time-out-of-range": Words(
         "are no times of a day: they are negative, or of 24 hours and more",
         REFUSED,

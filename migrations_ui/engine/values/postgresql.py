@@ -81,6 +81,14 @@ class Reader(readers.Reader):
         name = self.name(column)
         return f"NOT ({name} >= '0001-01-01' AND {name} < '10000-01-01')"
 
+    def doubled(self, column: Column) -> str:
+        # What is farther away is found by itself, and may have no local time at all.
+        name = self.name(column)
+        return (
+            f"CASE WHEN {name} BETWEEN '0001-01-02' AND '9999-12-30' "
+            f"THEN {name}::timestamp::timestamptz <> {name} ELSE false END"
+        )
+
     def far_time(self, column: Column, dest_vendor: str) -> str:
         return f"{self.name(column)} = '24:00:00'"
 

@@ -243,6 +243,10 @@ class Reader(ABC):
         )
         return f"({month} IN ({months}) AND ({listed}))" if gaps else ""
 
+    def doubled(self, column: Column) -> str:
+        """A moment whose local time is read as another moment: the first of two that have it."""
+        return ""
+
     def far_time(self, column: Column, dest_vendor: str) -> str:
         """A time that is no time of day: negative, or 24 hours and more."""
         return ""

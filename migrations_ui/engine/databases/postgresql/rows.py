@@ -42,6 +42,14 @@ DATETIME = (
 )
 
 
+# A moment, between two PostgreSQLs: in UTC and with its offset, since the session's zone may be one
+# whose clocks are put back, and of which the two servers may know different rules.
+INSTANT = (
+    "CASE WHEN isfinite({0}) AND {0} >= '0001-01-02' THEN ({0} AT TIME ZONE 'UTC')::text || '+00' "
+    "ELSE {0}::text END"
+)
+
+
 # Months have no fixed length, so an interval with months is written in PostgreSQL's own words, like
 # one of more microseconds than 64 bits hold.
 DURATION = (
@@ -75,7 +83,9 @@ def expression(column: TypedColumn, name: str) -> str:
     form = EXPRESSIONS.get(kind, "{0}")
     if kind is facts.storage is Kind.UUID:
         form = "encode(uuid_send({0}), 'hex')"  # in half of the time that its text takes
-    instant = "timestamptz" if "with time zone" in facts.type else "timestamp"
+    if kind is Kind.NATIVE and facts.is_instant:
+        form = INSTANT
+    instant = "timestamptz" if facts.is_instant else "timestamp"
     return transformed(form.format(name, instant), column)
 
 
