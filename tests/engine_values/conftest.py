@@ -173,12 +173,18 @@ def date_of(value: bytes) -> Any:
         return value
 
 
+def shortest(number: str) -> Decimal:
+    return Decimal(number).normalize(WIDE)
+
+
 WIDE = Context(prec=65)
 # Where equal values may have different texts.
 MEANINGS: dict[Kind, Callable[[bytes], Any]] = {
-    Kind.DECIMAL: lambda value: Decimal(value.decode()).normalize(WIDE),
+    Kind.DECIMAL: lambda value: shortest(value.decode()),
     Kind.FLOAT: float,
-    Kind.JSON: lambda value: json.loads(unescape(value) or b""),
+    Kind.JSON: lambda value: json.loads(
+        unescape(value) or b"", parse_int=shortest, parse_float=shortest
+    ),
     Kind.DATE: date_of,
     Kind.DATETIME: lambda value: value.replace(b"T", b" "),
 }

@@ -19,6 +19,16 @@ NUL_JSON = ['"\\u0000"', '{"a": ["\\\\\\u0000"]}']
 NO_NUL_JSON = ['"\\\\u0000"', '{"a": "\\u0001"}', '"u0000"', None]
 BROKEN_JSON = ["", "NaN", '{"a": Infinity}', "{'a': 1}", "[1,]", "01", '"a']
 FINE_JSON = ["1", '"é😀"', ' {"a": [1, 2.5, null]} ', '"1. x"', "1.5e3", '"\\ud83d\\ude00"', None]
+FINE_NUMBERS = [
+    *("1e131071", "-9.99E+131071", "[1e0000131071]", "0.5e131072", "0e200000", "1e-16383", "12e9"),
+    *('"1e200000"', '{"1e200000": "\\" 1e-20000 \\\\"}', '{"a1e99999": 1e3}', None),
+    f'["1e99999 {"é" * 100_000}", 1e99999]',
+]
+LONG_NUMBERS = [
+    *("1e131072", "-2.5E+131072", "[7, 1e0000200000]", "0.05e1000000", "99e131099"),
+    *("1e-16384", '{"a\\"": 0e-16384}', "1e-20000", "1.5e99999999999", '["\\\\", 1e200000]'),
+    f'["1e99999 {"é" * 100_000}", 1e200000]',
+]
 CHECKED = "text CHECK (json_valid(v) OR v IS NULL)"
 DEEP = "[" * 32 + "]" * 32
 FLAT = "[" * 31 + "]" * 31
@@ -31,6 +41,9 @@ TEXT_CASES = [
     Case("nul-in-json", MY, PG, ("json", "jsonb"), NO_NUL_JSON, NUL_JSON, JSON),
     Case("nul-in-json", SQ, PG, ("text", "jsonb"), NO_NUL_JSON, NUL_JSON, JSON),
     Case("nul-in-json", PG, PG, ("json", "jsonb"), NO_NUL_JSON, NUL_JSON, JSON),
+    Case("number-in-json", MY, PG, ("longtext", "jsonb"), FINE_NUMBERS, LONG_NUMBERS, JSON),
+    Case("number-in-json", SQ, PG, ("text", "jsonb"), FINE_NUMBERS, LONG_NUMBERS, JSON),
+    Case("number-in-json", PG, PG, ("json", "jsonb"), FINE_NUMBERS, LONG_NUMBERS, JSON),
     # JSON
     Case("invalid-json", MY, PG, ("longtext", "jsonb"), FINE_JSON, [*BROKEN_JSON, "1."], JSON),
     Case(

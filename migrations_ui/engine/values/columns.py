@@ -315,6 +315,7 @@ def json(crossing: Crossing) -> Iterator[Hazard]:
         yield from crossing.hazard("invalid-json", reader.no_json(source))
     if crossing.dest.type == "jsonb":
         yield from crossing.hazard("nul-in-json", reader.json_nul(source))
+        yield from crossing.hazard("number-in-json", reader.json_long_number(source))
     if crossing.dest.type == "jsonb" or (target.vendor == "mysql" and not same_product):
         yield from crossing.hazard("surrogate-in-json", reader.json_surrogate(source))
     if target.json_depth and not same_product:

@@ -247,6 +247,12 @@ WORDS: dict[str, Words] = {
         "Remove the character in the source.",
         ("strip-nul", "replace-nul"),
     ),
+    "number-in-json": Words(
+        "have a number in them with more than 131,072 digits before the point or 16,383 after it, "
+        "which PostgreSQL's jsonb can't hold",
+        REFUSED,
+        "Correct them in the source: Python reads such a number as infinity, or as 0.",
+    ),
     "surrogate-in-json": Words(
         "have half of a surrogate pair (\\ud800 to \\udfff) in them, which is no character",
         REFUSED,

@@ -11,7 +11,12 @@ from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
-from migrations_ui.engine.values.readers import IN_BYTES, outside_charset
+from migrations_ui.engine.values.readers import (
+    IN_BYTES,
+    LONG_EXPONENT,
+    LONG_NUMBER,
+    outside_charset,
+)
 from migrations_ui.engine.values.zones import Gap
 
 WIDE = {"utf8mb4", "utf16", "utf16le", "utf32"}
@@ -186,13 +191,24 @@ class Reader(readers.Reader):
             return ""
         name = self.name(column)
         unescaped = f"REPLACE({name}, '\\\\\\\\', '')"
-        # Without its strings, in which anything may look odd.
-        bare = f"REGEXP_REPLACE({name}, '{STRING}', '')"
+        bare = self.bare(column)
         odd = f"{name} REGEXP '[\\\\x00-\\\\x1f]|{LAX_NUMBER}'"
         return (
             f"(NOT JSON_VALID({name}) "
             f"OR (LOCATE('\\\\', {name}) > 0 AND {unescaped} REGEXP '{LAX_ESCAPE}') "
             f"OR ({odd} AND {bare} REGEXP '\"|{LAX_NUMBER}'))"
+        )
+
+    def bare(self, column: Column) -> str:
+        """JSON without its strings, in which anything may look odd."""
+        return f"REGEXP_REPLACE({self.name(column)}, '{STRING}', '')"
+
+    def json_long_number(self, column: Column) -> str:
+        if column.type == "json":  # MySQL's, which holds no number that is not a double
+            return ""
+        return (
+            f"({self.name(column)} REGEXP '{LONG_EXPONENT}' "
+            f"AND {self.bare(column)} REGEXP '{LONG_NUMBER}')"
         )
 
     def json_nul(self, column: Column) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
-from migrations_ui.engine.values.readers import outside_charset
+from migrations_ui.engine.values.readers import LONG_EXPONENT, LONG_NUMBER, outside_charset
 
 # Microseconds that fit into 64 bits, in seconds.
 LONGEST = 9_223_372_036_854
@@ -15,6 +15,7 @@ LONE_SURROGATE = (
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
+STRING = r'"([^"\\]|\\.)*"'
 INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
 
 
@@ -118,6 +119,13 @@ class Reader(readers.Reader):
         if column.type == "jsonb":
             return ""
         return f"{self.unescaped(column)} ~ '{LONE_SURROGATE}'"
+
+    def json_long_number(self, column: Column) -> str:
+        if column.type == "jsonb":
+            return ""
+        text = self.text(column)
+        bare = f"regexp_replace({text}, '{STRING}', '', 'g')"
+        return f"({text} ~ '{LONG_EXPONENT}' AND {bare} ~ '{LONG_NUMBER}')"
 
     def unescaped(self, column: Column) -> str:
         """The text without its escaped backslashes: what is left of them begins an escape."""

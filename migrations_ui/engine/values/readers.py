@@ -31,6 +31,23 @@ ROWS_AT_ONCE = 2_000
 # A code point that a character set can't hold, as ranges of those that it can't.
 Ranges = tuple[tuple[int, int], ...]
 
+# A number of JSON, its strings left out, that PostgreSQL's jsonb refuses: with more than 131,072
+# digits before the point or 16,383 after it.  It is told by its exponent, so one that is too long
+# by its own digits is not.  Every vendor's regular expressions mean the same by this.
+FAR = (
+    "(13107[2-9]|1310[89][0-9]|131[1-9][0-9]{2}|13[2-9][0-9]{3}|1[4-9][0-9]{4}|[2-9][0-9]{5}"
+    "|[1-9][0-9]{6,})"
+)
+FARTHER = "([2-9][0-9]{5}|[1-9][0-9]{6,})"
+FINE = "(1638[4-9]|1639[0-9]|16[4-9][0-9]{2}|1[7-9][0-9]{3}|[2-9][0-9]{4}|[1-9][0-9]{5,})"
+LONG_NUMBER = (
+    f"((^|[^0-9.])[1-9][0-9]*([.][0-9]+)?[eE][+]?0*{FAR}"
+    f"|(^|[^0-9.])0[.]0*[1-9][0-9]*[eE][+]?0*{FARTHER}"
+    f"|[eE]-0*{FINE})([^0-9]|$)"
+)
+# What is looked for first: nearly no text has it, but a string may, such as a UUID.
+LONG_EXPONENT = "[0-9][eE][-+0-9][0-9]{4}"
+
 
 class Reader(ABC):
     """Predicates of SQL that are true for the rows that a hazard is about.
@@ -283,6 +300,10 @@ class Reader(ABC):
 
     def json_surrogate(self, column: Column) -> str:
         """JSON with half of a surrogate pair, written `\\ud800`."""
+        return ""
+
+    def json_long_number(self, column: Column) -> str:
+        """JSON with a number of more digits than PostgreSQL's jsonb holds, written `1e200000`."""
         return ""
 
     def deeper(self, column: Column, levels: int) -> str:

@@ -270,6 +270,11 @@ class Reader(readers.Reader):
         name = self.name(column)
         return f"({name} LIKE '%\\ud%' AND lone_surrogate({bytes_of(name)}))"
 
+    def json_long_number(self, column: Column) -> str:
+        name = self.name(column)
+        digits = "[0-9]" * 4
+        return f"({name} GLOB '*[0-9][eE][-+0-9]{digits}*' AND long_number({bytes_of(name)}))"
+
     def deeper(self, column: Column, levels: int) -> str:
         name = self.name(column)
         brackets = f"length({name}) - length(replace(replace({name}, '[', ''), '{{', ''))"

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from migrations_ui.engine.databases.sqlite.reading import exact_datetime, exact_time
 from migrations_ui.engine.kinds import Kind, is_utf8
+from migrations_ui.engine.values.readers import LONG_NUMBER
 
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}\Z", re.ASCII)
 DATETIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6}\Z", re.ASCII)
@@ -24,6 +25,8 @@ SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
+STRING = re.compile(r'"([^"\\]|\\.)*"', re.DOTALL)
+NUMBER = re.compile(LONG_NUMBER)
 SECONDS = {Kind.DATETIME: 19, Kind.TIME: 8}
 
 
@@ -108,6 +111,11 @@ def lone_surrogate(value: bytes) -> bool:
     return bool(SURROGATE.search(text_of(value).replace("\\\\", "")))
 
 
+def long_number(value: bytes) -> bool:
+    """Whether JSON has a number of more digits than PostgreSQL's jsonb holds."""
+    return bool(NUMBER.search(STRING.sub("", text_of(value))))
+
+
 def depth(value: bytes) -> int:
     """How deep JSON is nested; 0 where it is none."""
     try:
@@ -138,5 +146,6 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("no_uuid", 1, no_uuid),
     ("no_ip", 1, no_ip),
     ("lone_surrogate", 1, lone_surrogate),
+    ("long_number", 1, long_number),
     ("depth", 1, depth),
 )
