@@ -195,14 +195,14 @@ class Matching:
         if source is None or dest is None:
             self.missing(name, "source" if source is None else "destination")
             return
-        same_vendor = self.source_db.vendor == self.dest_db.vendor
-        if (kind := column_kind(source, dest, field, same_vendor=same_vendor)) is None:
+        there, here = (self.source_db, source), (self.dest_db, dest)
+        if (kind := column_kind(there, here, field)) is None:
             if source.generated and (dest.nullable or dest.has_default):
                 self.computed_in_source(source, dest)
             else:
                 self.match_through_django(source, dest, field)
             return
-        source, dest = scaled(kind, (self.source_db, source), (self.dest_db, dest))
+        source, dest = scaled(kind, there, here)
         if loses_digits(kind, source, dest):
             self.precision_lost(source, dest)
         self.columns.append(CopiedColumn(kind, source, dest))
@@ -319,17 +319,19 @@ class Matching:
 
 
 def column_kind(
-    source: Column, dest: Column, field: Field[Any, Any] | None, *, same_vendor: bool
+    one: tuple[Database, Column], other: tuple[Database, Column], field: Field[Any, Any] | None
 ) -> Kind | None:
     """The kind in which the column crosses; a type of one vendor's own crosses to itself only."""
+    (source_db, source), (dest_db, dest) = one, other
     kind = common_kind(source.storage, dest.storage, internal_type(field))
     if source.storage is not dest.storage and kind is not Kind.JSON and names_own_type(field):
         kind = None  # a subclass that stores it in its own way, such as UUIDs with their dashes
     # A day and 24 hours are two intervals, and two moments may have one local time, so between two
     # that store such they go as they are.
     own = source.storage is None or source.storage is dest.storage is Kind.DURATION
-    own = own or source.is_instant
-    return Kind.NATIVE if own and same_vendor and source.type == dest.type else kind
+    own = own or (source.is_instant and source_db.time_zone != "UTC")
+    alike = source_db.vendor == dest_db.vendor and source.type == dest.type
+    return Kind.NATIVE if own and alike else kind
 
 
 def has_values(database: Database, table: str, column: Column) -> bool:

@@ -135,7 +135,6 @@ def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) 
     """
     there = source.columns([layout.source_name for layout in layouts])
     here = dest.columns([layout.dest_name for layout in layouts])
-    same_vendor = source.vendor == dest.vendor
     found = []
     for layout in layouts:
         fields = {str(field.column): field for field in layout.table.fields}
@@ -144,7 +143,7 @@ def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) 
             other = lookup(there[layout.source_name], name, source.folds_names)
             if not column.generated or other is None:
                 continue
-            kind = column_kind(other, column, fields.get(name), same_vendor=same_vendor)
+            kind = column_kind((source, other), (dest, column), fields.get(name))
             if kind and (other.generated or has_values(source, layout.source_name, other)):
                 columns = scaled(kind, (source, other), (dest, column))
                 added.append(CopiedColumn(kind, *columns))

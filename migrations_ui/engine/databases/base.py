@@ -374,7 +374,7 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     def restore_foreign_key(self, key: ForeignKey) -> None:
         """Put a foreign key back; a no-op where it is there, and valid as far as the server looks.
 
-        `ServerError` when rows violate it: it is back then for new ones, but in a partitioned table.
+        `ServerError` when rows violate it: it is there for new ones, unless in a partitioned table.
         """
 
     # -- Rows -------------------------------------------------------------------------------------
