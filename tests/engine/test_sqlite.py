@@ -308,3 +308,25 @@ def test_a_file_that_is_no_database_is_said_to_be_none(
         file.write(b"not a database at all, but long enough for a header" * 20)
     with pytest.raises(EngineError, match="not a database"):
         open_database(sqlite_url)
+
+
+@pytest.mark.parametrize(
+    ("definition", "estimate"),
+    [
+        ("rowid varchar(20))", 3),
+        ("RowID varchar(20), _rowid_ text DEFAULT 'x')", 3),
+        ("oid varchar(20), rowid integer PRIMARY KEY)", 3),
+        ("rowid varchar(20), _rowid_ text DEFAULT 'x', oid text DEFAULT 'x')", None),
+        ("rowid varchar(20) PRIMARY KEY) WITHOUT ROWID", None),
+        ("v varchar(20) PRIMARY KEY) WITHOUT ROWID", None),
+    ],
+)
+def test_rows_are_estimated_whatever_columns_a_table_has(
+    sqlite: Database, definition: str, estimate: int | None
+) -> None:
+    """A column may have the name that SQLite gives to the number of a row."""
+    run(sqlite, f"CREATE TABLE t ({definition}")
+    name = definition.split(maxsplit=1)[0]
+    run(sqlite, f"INSERT INTO t ({name}) VALUES ('A-1'), ('B-2'), ('Z')")
+    assert sqlite.estimates() == {"t": estimate}
+    assert sqlite.sizes(["t"]).keys() == {"t"}

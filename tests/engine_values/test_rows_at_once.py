@@ -261,3 +261,12 @@ def test_what_mariadb_takes_for_json_is_looked_at_before_it_goes_to_mysql(
         property(lambda it: "MySQL" if it.config["NAME"] == here else "MariaDB"),
     )
     assert told(between.check(name, v=models.JSONField)) == [("invalid-json", "v", 1, ("2",))]
+
+
+def test_a_column_that_is_called_rowid_is_no_number_to_walk_by(sides: MakeSides) -> None:
+    between = sides("sqlite", "postgresql")
+    name = between.create("id integer NOT NULL PRIMARY KEY, rowid varchar(9), v text")
+    between.source.execute(
+        f"INSERT INTO {name} VALUES (1, NULL, 'é'), (2, NULL, CAST(x'ff' AS TEXT)), (3, 'a', 'e')"
+    )
+    assert told(between.check(name)) == [("invalid-utf8", "v", 1, ("2",))]

@@ -85,9 +85,9 @@ def odd_texts(
     All of them for a table of which no blocks can be made, since it has no rowid.
     """
     walk = Walk(database, database.connection, table)
-    if not (keys or walk.has_rowid()):
+    names = keys.columns if keys else walk.by_rowid()
+    if not names:
         return set(tests)
-    names = keys.columns if keys else ("rowid",)
     after, end = (keys.after, keys.upto) if keys else (None, None)
     left = dict(tests)
     while left:

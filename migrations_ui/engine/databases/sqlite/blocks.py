@@ -26,6 +26,7 @@ from migrations_ui.engine.databases.sqlite.reading import (
     slices,
     text_of,
 )
+from migrations_ui.engine.databases.sqlite.rowids import rowid_of
 from migrations_ui.engine.errors import ServerError
 from migrations_ui.engine.kinds import ESCAPES, Kind
 
@@ -51,17 +52,10 @@ class Walk:
         self.table = table
         self.at_once = base.FIRST_ROWS
 
-    def has_rowid(self) -> bool:
-        """Whether the table has a rowid that no column of its own hides."""
-        hidden = "SELECT 1 FROM pragma_table_xinfo(?) WHERE lower(name) = 'rowid'"
-        with self.database.errors_of(hidden):
-            if self.connection.execute(hidden, [self.table]).fetchone():
-                return False
-        try:
-            self.connection.execute(f"SELECT rowid FROM {self.database.quote(self.table)} LIMIT 0")
-        except sqlite3.OperationalError:
-            return False
-        return True
+    def by_rowid(self) -> tuple[str, ...]:
+        """The rowid as a key to walk by; nothing for a table that has none."""
+        name = rowid_of(self.database, self.connection, self.table)
+        return (name,) if name else ()
 
     def cut(self, keys: KeyRange) -> tuple[str, ...] | None:
         """Where a block ends that begins with the range; None if the range is not longer."""
@@ -134,7 +128,7 @@ class Reader(Walk):
         if rows.listed or not is_plain(self.columns):
             return ()
         if not (rows.order or rows.keys):
-            return ("rowid",) if self.has_rowid() else ()
+            return self.by_rowid()
         names = rows.order or (rows.keys.columns if rows.keys else ())
         nullable = {facts.name: facts.nullable for _, facts, *_ in self.columns}
         if rows.keys:

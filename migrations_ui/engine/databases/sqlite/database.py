@@ -27,6 +27,7 @@ from migrations_ui.engine.databases.sqlite.loading import (
 )
 from migrations_ui.engine.databases.sqlite.positions import Positions
 from migrations_ui.engine.databases.sqlite.reading import literal
+from migrations_ui.engine.databases.sqlite.rowids import rowid_of
 from migrations_ui.engine.databases.sqlite.sessions import Sessions
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
@@ -107,10 +108,9 @@ class Database(Indexing, Positions, Sessions):
         ]
 
     def _largest_rowid(self, table: str) -> int | None:
-        try:
-            return max(0, self.query(f"SELECT MAX(rowid) FROM {self.quote(table)}")[0][0] or 0)
-        except ServerError:  # a table without rowid
+        if not (name := rowid_of(self, self.connection, table)):
             return None
+        return max(0, self.query(f"SELECT MAX({name}) FROM {self.quote(table)}")[0][0] or 0)
 
     def sizes(self, tables: Iterable[str]) -> dict[str, int]:
         # Only the file's size is known without reading it: its bytes, shared out by rows.
