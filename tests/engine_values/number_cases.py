@@ -63,6 +63,29 @@ NUMBER_CASES = [
     Case("decimal-too-big", SQ, PG, ("decimal", "numeric(5, 2)"), [999.99, 999], [1000, 1000.5]),
     Case("decimal-too-big", SQ, MY, ("decimal", "numeric(5, 2)"), [999.99, 999], [1000, 1000.5]),
     Case("decimal-too-big", PG, PG, ("numeric", "numeric(5, 2)"), ["999.99"], ["1000"]),
+    *(
+        # Through 15 digits they are ten thousand millions.
+        Case(
+            "decimal-too-big",
+            SQ,
+            dest,
+            ("decimal", "numeric(16, 6)"),
+            [9999999999.99999, -9999999999.9999, 9999999999, None],
+            [-9999999999.999998, 9999999999.999998, 10**10, 1e300, -(2**63)],
+        )
+        for dest in (PG, MY)
+    ),
+    *(
+        Case(
+            "decimal-too-big",
+            SQ,
+            dest,
+            ("decimal", "numeric(15, 0)"),
+            [999999999999999, -999999999999999],
+            [999999999999999.9, 10**15],
+        )
+        for dest in (PG, MY)
+    ),
     Case("decimal-too-fine", PG, MY, ("numeric", "numeric(9, 2)"), ["1.500"], ["1.005", "0.001"]),
     Case("decimal-too-fine", PG, PG, ("numeric", "numeric(9, 2)"), ["1.500"], ["1.005", "0.001"]),
     Case("decimal-too-fine", MY, PG, ("numeric(9, 4)", "numeric(9, 2)"), ["1.5000"], ["-1.0001"]),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from migrations_ui.engine.databases.base import Column, Database
 from migrations_ui.engine.databases.ranges import KeyRange
+from migrations_ui.engine.databases.sqlite.columns import DIGITS
 from migrations_ui.engine.databases.sqlite.reading import zero_date
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
@@ -21,6 +22,8 @@ from migrations_ui.engine.values.zones import Gap
 
 # Where floats are too coarse to say whether an integer has 64 bits.
 BEYOND = 9_200_000_000_000_000_000
+# By more than which no number grows when it is rounded to 15 digits.
+JUST_ABOVE_ONE = "1.00000000000001"
 # The types of values that a column should have; the others are texts.
 TYPES: dict[Kind, tuple[str, ...]] = {
     Kind.INTEGER: ("integer",),
@@ -182,17 +185,22 @@ class Reader(readers.Reader):
         return f"({self.of_type(column, 'integer')} AND {self.name(column)} NOT IN (0, 1))"
 
     def too_big(self, column: Column, digits: int) -> str:
-        number = self.of_type(column, "integer", "real")
-        finite = f"ABS({self.name(column)}) < 9e999"
-        return f"({super().too_big(column, digits)} AND {finite} AND {number})"
+        """As the copy writes it: what is just below may have more digits, once it is rounded."""
+        name, limit, most = self.name(column), f"1{'0' * digits}", "9" * digits or "0"
+        # An integer as a float: of the least one SQLite has no absolute value.
+        near = f"ABS({name} * {JUST_ABOVE_ONE}) >= {limit}"
+        real = f"ABS({name}) < 9e999 AND ABS({written(name)}) >= {limit}"
+        return (
+            f"({near} AND CASE typeof({name}) WHEN 'real' THEN {real} "
+            f"WHEN 'integer' THEN {name} NOT BETWEEN -{most} AND {most} END)"
+        )
 
     def finer(self, column: Column, scale: int) -> str:
         """More digits than that even when read as Django does, through 15 significant ones."""
         name = self.name(column)
         short = f"CAST(printf('%!.{scale}f', {name}) AS REAL)"
         return (
-            f"({self.of_type(column, 'real')} AND {short} <> {name} "
-            f"AND CAST(printf('%.15g', {name}) AS REAL) <> {short})"
+            f"({self.of_type(column, 'real')} AND {short} <> {name} AND {written(name)} <> {short})"
         )
 
     def no_number(self, column: Column) -> str:
@@ -282,6 +290,11 @@ class Reader(readers.Reader):
             f"(length({name}) > {2 * levels} AND {brackets} > {levels} "
             f"AND depth({bytes_of(name)}) > {levels})"
         )
+
+
+def written(name: str) -> str:
+    """SQL for a float as the copy writes it and Django reads it, in a column of decimals."""
+    return f"CAST(printf('%.{DIGITS}g', {name}) AS REAL)"
 
 
 def bytes_of(name: str) -> str:
