@@ -198,3 +198,18 @@ def test_what_the_source_keeps_as_well_is_not_looked_at(source: str, sides: Make
     asked = between.listen()
     assert [found for thing in things for found in thing.check()] == []
     assert [sql for sql in asked if "exact_texts" in sql] == []
+
+
+@pytest.mark.parametrize("source", [PG, MY, SQ])
+def test_what_the_destination_folds_under_a_condition_is_not_judged(
+    source: str, sides: MakeSides
+) -> None:
+    """'b' and 'B' are two texts where the source's server compares their characters."""
+    thing = Thing(
+        sides(source, SQ), UniqueConstraint(fields=["v"], condition=Q(yes=True), name="x")
+    )
+    thing.add(unique("v COLLATE NOCASE", "yes"))
+    thing.fill([(1, "b", 1, True), (2, "B", 1, True)])
+    (found,) = thing.check()
+    assert (found.code, found.severity) == ("unique-not-looked-at", Severity.INFO)
+    assert not thing.between.survives(thing.name, **FIELDS)

@@ -58,6 +58,77 @@ def test_texts_that_the_collation_holds_equal_are_found_and_no_others(
     assert all(collation in f.message for f in found)
 
 
+# What SQLite's own collations hold equal: the case of ASCII's letters, spaces at the end.
+FOLDED = [
+    ("NOCASE", ["x", "X", "y", "é", "É", "x "], ["1", "2"]),
+    ("RTRIM", ["a", "A", "a ", "a\t"], ["1", "3"]),
+    ("BINARY", ["x", "X", "x "], []),
+]
+
+
+@pytest.mark.parametrize(("collation", "values", "keys"), FOLDED)
+@pytest.mark.parametrize("source", [PG, MY, SQ])
+@pytest.mark.parametrize(
+    ("definition", "index"),
+    [
+        ("varchar(9) COLLATE {} NOT NULL UNIQUE", ""),
+        ("varchar(9) COLLATE {} NOT NULL", "CREATE UNIQUE INDEX {0}_u ON {0} (v)"),
+        ("varchar(9) NOT NULL", "CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE {1})"),
+    ],
+)
+def test_texts_that_sqlite_holds_equal_are_found_and_no_others(
+    definition: str,
+    index: str,
+    source: str,
+    collation: str,
+    values: Sequence[str],
+    keys: Sequence[str],
+    sides: MakeSides,
+) -> None:
+    between = sides(source, SQ)
+    there = f"varchar(9) {EXACT if source == MY else ''} NOT NULL UNIQUE"
+    key = "id integer NOT NULL PRIMARY KEY, v"
+    name = between.create(f"{key} {there}", f"{key} {definition.format(collation)}")
+    if index:
+        between.dest.execute(index.format(name, collation))
+    between.fill(name, list(enumerate(values, start=1)))
+    found = between.check(name)
+    assert [(f.code, f.table, f.column, f.rows, f.sample_keys) for f in found] == (
+        [("unique-clash", name, "v", len(keys), tuple(keys))] if keys else []
+    )
+    assert between.survives(name) is not bool(keys)
+    assert all(f"collation {collation}" in f.message and "BINARY" in f.remedy for f in found)
+
+
+@pytest.mark.parametrize("source", [PG, MY, SQ])
+def test_a_key_that_sqlite_folds_clashes_as_well(source: str, sides: MakeSides) -> None:
+    between = sides(source, SQ)
+    exact = EXACT if source == MY else ""
+    name = between.create(
+        f"id varchar(9) {exact} NOT NULL, shop integer NOT NULL, PRIMARY KEY (id, shop)",
+        "id varchar(9) NOT NULL COLLATE NOCASE, shop integer NOT NULL, PRIMARY KEY (id, shop)",
+    )
+    between.fill(name, [("x", 1), ("X", 2), ("y", 1)])
+    assert between.check(name) == []
+    between.fill(name, [("X", 1)])
+    (found,) = between.check(name)
+    assert (found.code, found.column, found.rows) == ("unique-clash", "id, shop", 2)
+    assert found.sample_keys == ("X", "x")
+    assert not between.survives(name)
+
+
+def test_a_unique_key_that_both_sqlites_fold_alike_is_not_looked_at(sides: MakeSides) -> None:
+    between = sides(SQ, SQ)
+    folded = "id varchar(9) COLLATE NOCASE NOT NULL PRIMARY KEY, v varchar(9)"
+    name = between.create(folded, f"{folded} COLLATE RTRIM UNIQUE")
+    between.source.execute(f"CREATE UNIQUE INDEX {name}_u ON {name} (v COLLATE NOCASE)")
+    between.fill(name, [("x", "y"), ("y", "y ")])
+    asked = between.listen()
+    (found,) = between.check(name)
+    assert (found.code, found.column) == ("unique-clash", "v")
+    assert not [sql for sql in asked if name in sql and '"id" GLOB' in sql]
+
+
 def test_a_clash_is_one_of_all_columns_together(sides: MakeSides) -> None:
     between = sides(PG, MY)
     name = between.create(
@@ -172,7 +243,8 @@ def test_a_destination_that_gives_no_temporary_table_is_a_warning(sides: MakeSid
 
 
 NOT_LOOKED_AT = [
-    (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE NOCASE)", "the collation NOCASE"),
+    (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE shop)", "the collation SHOP"),
+    (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE NOCASE) WHERE id > 1", "a condition"),
     (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (v) WHERE id > 1", "a condition"),
     (SQ, "CREATE UNIQUE INDEX {0}_u ON {0} (lower(v))", "an expression"),
     (PG, 'CREATE UNIQUE INDEX {0}_u ON {0} (v COLLATE "folding")', "the collation folding"),
@@ -194,6 +266,8 @@ def test_a_unique_index_that_is_not_looked_at_is_told(
             "CREATE COLLATION IF NOT EXISTS folding "
             "(provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
         )
+    if "SHOP" in by:
+        between.dest.connection.create_collation("shop", lambda one, other: 0)
     between.dest.execute(statement.format(name))
     (found,) = between.check(name)
     assert (found.code, found.severity) == ("unique-not-looked-at", Severity.INFO)

@@ -62,6 +62,8 @@ class Index:
     # don't; "" where equal columns are all there is to it.
     by: str = ""
     most: int | None = None  # bytes that an entry may have
+    # For each column the collation of SQLite's own that holds texts equal which differ, or "".
+    folds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,20 +184,21 @@ def inspect(database: Database) -> Inspector:
 
 
 def grouped_indexes(
-    rows: Iterable[tuple[str, str, str | None, bool, bool, str]],
+    rows: Iterable[tuple[str, str, str | None, bool, bool, str, str]],
 ) -> list[Index]:
-    """Indexes from rows of (table, index, column, unique, partial, by), in the columns' order."""
-    found: dict[tuple[str, str, bool, bool], list[tuple[str | None, str]]] = {}
-    for table, name, column, unique, partial, by in rows:
-        found.setdefault((table, name, unique, partial), []).append((column, by))
+    """Indexes from rows of (table, index, column, unique, partial, by, folds), in their order."""
+    found: dict[tuple[str, str, bool, bool], list[tuple[str | None, str, str]]] = {}
+    for table, name, column, unique, partial, by, folds in rows:
+        found.setdefault((table, name, unique, partial), []).append((column, by, folds))
     return [
         Index(
             table,
             name,
-            tuple(column for column, _ in columns),
+            names := tuple(column for column, *_ in columns),
             unique,
             partial,
-            by=what_by([by for _, by in columns], columns=[c for c, _ in columns], partial=partial),
+            by=what_by([by for _, by, _ in columns], columns=names, partial=partial),
+            folds=tuple(folds for *_, folds in columns),
         )
         for (table, name, unique, partial), columns in found.items()
     ]

@@ -2,12 +2,14 @@
 
 What a collation holds equal (case, accents, trailing spaces, ligatures, invisible characters …)
 nobody but the server knows.  So the candidates go into a temporary table there, which this session
-alone sees.
+alone sees; those for SQLite, which is in this process, into a database of their own.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from hashlib import md5
 from itertools import islice
 
@@ -48,6 +50,11 @@ class Comparison:
             for column in self.texts
         )
 
+    def may_clash(self) -> bool:
+        """Whether there is such a text."""
+        sql = f"SELECT 1 FROM {self.table} WHERE {self.odd()} LIMIT 1"
+        return bool(self.reader.database.query(sql))
+
     def candidates(self) -> str:
         """The query for rows that may clash: the texts, the sample key, then the other columns."""
         quote = self.reader.database.quote
@@ -65,16 +72,15 @@ class Comparison:
             f"GROUP BY {others} HAVING COUNT(*) > 1)"
         )
 
-    def rows(self) -> Iterator[bytes]:
-        """The candidates as canonical rows of the temporary table."""
+    def rows(self) -> Iterator[list[bytes]]:
+        """The candidates: what stands for the other columns, the texts, and the sample key."""
         texts, keys = len(self.texts), len(self.layout.key_positions)
         for row in self.reader.stream(self.candidates()):
             values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
             sample = b", ".join(values[texts : texts + keys])
             others = b"\x1f".join(values[texts + keys :])
             digest = md5(others, usedforsecurity=False).hexdigest().encode()
-            line = [escape(value) for value in (*values[:texts], sample)]
-            yield b"\t".join([digest, *line]) + b"\n"
+            yield [digest, *values[:texts], sample]
 
     def clashes(self, dest: Database, name: str) -> tuple[int, tuple[str, ...]]:
         """How many rows clash there, and a few of their keys; `name` is a name for the table."""
@@ -97,10 +103,32 @@ class Comparison:
             *(TypedColumn(Kind.TEXT, column.dest) for column in self.texts),
             TypedColumn(Kind.TEXT, SAMPLE),
         ]
-        rows = self.rows()
+        rows = (b"\t".join(map(escape, row)) + b"\n" for row in self.rows())
         with dest.transaction():
             while batch := b"".join(islice(rows, ROWS_AT_ONCE)):
                 dest.load(name, columns, batch)
+
+
+def clashes_in_sqlite(
+    comparison: Comparison, collations: Sequence[str]
+) -> tuple[int, tuple[str, ...]]:
+    """The same as `Comparison.clashes`, by collations of SQLite's own.
+
+    These every SQLite has, so the destination's file is not locked: the table is nobody else's.
+    """
+    texts = [f"t{number} COLLATE {name}" for number, name in enumerate(collations)]
+    marks = ", ".join(["CAST(? AS TEXT)"] * (len(texts) + 2))
+    with closing(sqlite3.connect("")) as beside:
+        beside.execute(f"CREATE TABLE candidates (others, {', '.join(texts)}, sample)")
+        beside.executemany(f"INSERT INTO candidates VALUES ({marks})", comparison.rows())
+        found = beside.execute(
+            "SELECT COUNT(*) OVER (), CAST(sample AS BLOB) FROM (SELECT sample, COUNT(*) OVER w AS "
+            "how_many, MIN(sample) OVER w AS first FROM candidates "
+            f"WINDOW w AS (PARTITION BY others, {', '.join(texts)})) WHERE how_many > 1 "
+            f"ORDER BY LENGTH(first), first, LENGTH(sample), sample LIMIT {SAMPLES}"
+        ).fetchall()
+    samples = [sample.decode(errors="replace") for _, sample in found]
+    return found[0][0] if found else 0, tuple(sample for sample in samples if sample)
 
 
 def compared(dest: Database, name: str, columns: str) -> tuple[int, tuple[str, ...]]:

@@ -65,7 +65,9 @@ class Declared:
         there = self.uniques_there.get(layout.source_name, [])
         for index in self.uniques.get(layout.dest_name, []):
             if not any(same(index, other) for other in there):
-                unique = named(constraints, UniqueConstraint, index.name)
+                # Texts are judged by their characters, which an index may fold.
+                judged = () if any(index.folds) else constraints
+                unique = named(judged, UniqueConstraint, index.name)
                 yield from self.judged(layout, unique, not_looked_at(layout, index))
         kept = self.checks_there.get(layout.source_name, [])
         for check in self.checks.get(layout.dest_name, []):
@@ -225,7 +227,9 @@ def by_table(found: Iterable[Rule]) -> Mapping[str, list[Rule]]:
 def same(index: Index, other: Index) -> bool:
     """Whether two indexes are made by the same constraint of a model."""
     is_named = index.name.lower() == other.name.lower()
-    return index.by == other.by and (is_named or index.columns == other.columns)
+    folds_alike = list(filter(None, index.folds)) == list(filter(None, other.folds))
+    is_alike = index.by == other.by and folds_alike
+    return is_alike and (is_named or index.columns == other.columns)
 
 
 def named(

@@ -97,7 +97,7 @@ WORDS: dict[str, Words] = {
         "{columns} must be unique",
         REFUSED,
         "Change all but one of each in the source, or give the destination's column another "
-        "collation (db_collation), such as utf8mb4_nopad_bin.",
+        "collation (db_collation), such as {exact}.",
     ),
     "duplicate": Words(
         "are duplicates: {columns} must be unique in the destination",

@@ -190,6 +190,7 @@ class Inspector(inspecting.Inspector):
                 not non_unique,
                 False,
                 f"the first {part} characters" if part else "",
+                "",
             )
             for table, name, column, non_unique, part in self._about(
                 "SELECT table_name, index_name, column_name, non_unique, sub_part "

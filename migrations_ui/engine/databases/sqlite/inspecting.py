@@ -25,6 +25,8 @@ TOKEN = re.compile(
     r"|--[^\n]*|/\*.*?\*/|[()]|[^\W\d]\w*",
     re.DOTALL,
 )
+# SQLite's own collations that hold texts equal which differ: in case, in spaces at the end.
+FOLDING = ("NOCASE", "RTRIM")
 
 
 class Inspector(inspecting.Inspector):
@@ -92,9 +94,12 @@ class Inspector(inspecting.Inspector):
     def indexes(self, tables: Sequence[str]) -> list[Index]:
         wanted = set(tables)
         keys = self.database.query(
-            "SELECT m.name, 'PRIMARY', i.name, 1, 0, 'BINARY' FROM sqlite_master m "
-            "JOIN pragma_table_info(m.name) i WHERE m.type = 'table' AND i.pk > 0 "
-            "ORDER BY m.name, i.pk"
+            "SELECT m.name, 'PRIMARY', i.name, 1, 0, ifnull(x.coll, 'BINARY') FROM sqlite_master m "
+            "JOIN pragma_table_info(m.name) i "
+            # There is none of an integer that is the rowid.
+            "LEFT JOIN pragma_index_list(m.name) l ON l.origin = 'pk' "
+            "LEFT JOIN pragma_index_xinfo(l.name) x ON x.key AND x.cid = i.cid "
+            "WHERE m.type = 'table' AND i.pk > 0 ORDER BY m.name, i.pk"
         )
         others = self.database.query(
             'SELECT m.name, l.name, x.name, l."unique", l.partial, x.coll FROM sqlite_master m '
@@ -102,7 +107,7 @@ class Inspector(inspecting.Inspector):
             "WHERE m.type = 'table' AND x.key AND l.origin <> 'pk' ORDER BY 1, 2, x.seqno"
         )
         return grouped_indexes(
-            (table, name, column, bool(unique), bool(partial), by_collation(collation))
+            (table, name, column, bool(unique), bool(partial), *by_collation(collation.upper()))
             for table, name, column, unique, partial, collation in (*keys, *others)
             if table in wanted
         )
@@ -165,6 +170,8 @@ def checks_in(sql: str) -> Iterator[tuple[str, str]]:
         previous = word
 
 
-def by_collation(name: str) -> str:
-    """What an index goes by where its collation is not that of plain bytes."""
-    return "" if name.upper() == "BINARY" else f"the collation {name.upper()}"
+def by_collation(name: str) -> tuple[str, str]:
+    """What an index goes by where its collation is an application's; one of SQLite's that folds."""
+    if name in FOLDING:
+        return "", name
+    return "" if name == "BINARY" else f"the collation {name}", ""
