@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +17,20 @@ from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.findings import Severity
-from tests.engine.conftest import VENDORS, OpenPair, insert, layout_of, named, run
+from migrations_ui.engine.kinds import Kind, unescape
+from tests.engine.conftest import (
+    VENDORS,
+    OpenDatabase,
+    OpenPair,
+    insert,
+    layout_of,
+    named,
+    plain_layout,
+    read_all,
+    run,
+    typed,
+)
+from tests.engine.test_verifying import compared
 
 MARKS = [uuid.UUID(int=0), uuid.UUID(int=2**128 - 1), uuid.uuid4(), uuid.uuid4()]
 # How a UUIDField is stored, by vendor: today, and once.
@@ -154,3 +168,60 @@ def test_a_type_that_migrate_declares_in_sqlite_is_no_way_around(open_pair: Open
     ]
     _, (finding,) = layout_of(one, other, "t", named_fields)
     assert (finding.code, finding.severity) == ("type-unknown", Severity.BLOCKER)
+
+
+# Of all of SQLite's own types, with what its texts, its numbers and our canonical rows make use of.
+ANYTHING = [
+    *(None, 0, -7, 2**63 - 1, -(2**63), 0.1, 1e300, -5e-324, float("inf"), float("-inf"), 1 / 3),
+    *("", "'", "it''s", "x'00'", "NULL", "\\N", "\\!", "a\tb\r\n\\", "a\0b'", "\x1a\x1e\x1f", "é"),
+    *(b"", b"\0\xff\\N'", b"12", struct.pack("<3f", 0.25, -1.5, 3e38)),
+]
+OF_SQLITE = ["", "vector", "vector(3)", "point", "geometry", "MULTIPOINT", "interval", "int4range"]
+
+
+@pytest.mark.parametrize("column", OF_SQLITE)
+def test_a_column_of_a_type_of_its_own_crosses_between_sqlites_whatever_it_holds(
+    column: str, open_pair: OpenPair
+) -> None:
+    one, other = open_pair("sqlite", "sqlite")
+    made(one, column)
+    made(other, column)
+    insert(one, "t", list(enumerate(ANYTHING)))
+    copied(one, other)
+    stored = "SELECT id, typeof(v), v FROM t ORDER BY id"
+    assert other.query(stored) == one.query(stored)
+    layout = plain_layout(one, other, "t")
+    assert compared(one, other, layout).is_identical
+    run(other, "UPDATE t SET v = CAST(v AS BLOB) WHERE v = 'NULL'")
+    (difference,) = compared(one, other, layout).differences
+    assert (difference.source, difference.dest) == ("'NULL'", "x'4e554c4c'")
+
+
+@pytest.mark.parametrize("value", ANYTHING[1:], ids=ascii)
+def test_a_key_of_a_type_of_its_own_is_found_by_its_value(
+    value: Any, sqlite_url: str, open_database: OpenDatabase
+) -> None:
+    database = open_database(sqlite_url)
+    run(database, "CREATE TABLE t (v vector)")
+    insert(database, "t", [(value,)])
+    columns = typed(database, "t")
+    canonical = unescape(read_all(database, "t", columns).removesuffix(b"\n")) or b""
+    literal = database.literal(columns[0], canonical)
+    assert database.query(f"SELECT v IS {literal}, typeof(v) = typeof({literal}) FROM t") == [
+        (1, 1)
+    ]
+
+
+INTEGERS = [
+    *("integer", "INTEGER unsigned", "int", "int(11)", "bigint", "smallint unsigned", "tinyint(4)"),
+    *("mediumint", "INT8", "UNSIGNED BIG INT", "uint64", "bigint unsigned"),
+]
+
+
+@pytest.mark.parametrize("column", INTEGERS)
+def test_integers_are_known_however_sqlite_was_told(
+    column: str, sqlite_url: str, open_database: OpenDatabase
+) -> None:
+    database = open_database(sqlite_url)
+    made(database, column)
+    assert database.columns(["t"])["t"]["v"].storage is Kind.INTEGER

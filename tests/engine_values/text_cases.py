@@ -29,6 +29,7 @@ LONG_NUMBERS = [
     *("1e-16384", '{"a\\"": 0e-16384}', "1e-20000", "1.5e99999999999", '["\\\\", 1e200000]'),
     f'["1e99999 {"é" * 100_000}", 1e200000]',
 ]
+ANYTHING = ["x'00ff'", "x''", "5", "0.1", "9e999", "'it''s'", "'12 apples'", "char(0)", "NULL"]
 CHECKED = "text CHECK (json_valid(v) OR v IS NULL)"
 DEEP = "[" * 32 + "]" * 32
 FLAT = "[" * 31 + "]" * 31
@@ -104,6 +105,11 @@ TEXT_CASES = [
     Case("invalid-utf8", SQ, PG, ("text", "text"), ["'é'"], [text("ff"), text("41e9")], None, True),
     Case("invalid-utf8", SQ, MY, ("text", "text"), ["'a'"], [text("c3"), text("41e9")], None, True),
     Case("invalid-utf8", SQ, SQ, ("text", "text"), ["'é'"], [text("ff"), text("00ff")], None, True),
+    *(
+        # What holds values of any type holds them in another of its own type, too.
+        Case("invalid-utf8", SQ, SQ, (own, own), ANYTHING, [text("ff"), text("00ff")], None, True)
+        for own in ("vector", "point", "geometry")
+    ),
     Case("blob-in-text", SQ, MY, ("text", "text"), ["'a'"], ["x'ff'"], None, True),
     Case("blob-in-text", SQ, PG, ("text", "text"), ["'a'"], ["x'ff'"], None, True, ["x'61'"]),
     Case("blob-in-text", SQ, SQ, ("text", "text"), ["'a'"], ["x'ff'"], None, True, ["x'41'"]),

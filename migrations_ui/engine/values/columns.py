@@ -60,7 +60,7 @@ def hazards(crossing: Crossing) -> Iterator[Hazard]:
     kind = crossing.column.kind
     if crossing.source.nullable and not crossing.dest.nullable:
         yield from crossing.hazard("null-refused", crossing.reader.missing(crossing.source))
-    if kind not in (Kind.BINARY, Kind.DJANGO):
+    if kind not in (Kind.BINARY, Kind.DJANGO, Kind.NATIVE):
         yield from crossing.hazard("blob-in-text", crossing.reader.blob(crossing.source))
     for look in LOOKS.get(kind, ()):
         yield from look(crossing)
@@ -80,6 +80,12 @@ def encodings(crossing: Crossing) -> Iterator[Hazard]:
     if charset and charset != crossing.source.charset:
         beyond = crossing.reader.beyond(crossing.source, charset)
         yield from crossing.hazard("charset-too-narrow", beyond, charset=charset)
+
+
+def own_texts(crossing: Crossing) -> Iterator[Hazard]:
+    """Among a vendor's own types only those of SQLite hold texts that may be none."""
+    if crossing.source.dynamic:
+        yield from encodings(crossing)
 
 
 def lengths(crossing: Crossing) -> Iterator[Hazard]:
@@ -338,4 +344,5 @@ LOOKS: dict[Kind, tuple[Look, ...]] = {
     Kind.TIME: (times,),
     Kind.UUID: (uuids,),
     Kind.IP: (addresses,),
+    Kind.NATIVE: (own_texts,),
 }

@@ -21,6 +21,7 @@ from migrations_ui.engine.databases.sqlite.reading import (
     block,
     expression,
     integers,
+    own,
     register_functions,
     rounded,
     slices,
@@ -216,6 +217,9 @@ def plain(column: TypedColumn, quote: Callable[[str], str]) -> str:
         whole = integers(facts, kind, name)
         return f"CASE typeof({name}) WHEN 'integer' THEN {whole} WHEN 'real' THEN {real} END"
     # printf would end a text at its first NUL.
+    if kind is Kind.NATIVE:
+        cut_short = f"typeof({name}) = 'text' AND instr({name}, char(0))"
+        return f"CASE WHEN NOT ({cut_short}) THEN {own(name)} END"
     is_text = f"typeof({name}) = 'text' AND NOT instr({name}, char(0))"
     return f"CASE WHEN {is_text} THEN {text_of(kind, name)} END"
 

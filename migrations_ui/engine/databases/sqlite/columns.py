@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.kinds import Kind
 
-# A declared type contains one of these words; the first that matches decides.
+# A declared type contains one of these; the first that matches decides.
 STORAGES = (
     ("bool", Kind.BOOLEAN),
-    ("int", Kind.INTEGER),
+    # No part of another word: SQLite itself takes a `point` for integers, and nobody has any there.
+    (r"\b(tiny|small|medium|big|huge|long|u|var)*int(eger)?\d*\b", Kind.INTEGER),
     ("char", Kind.TEXT),
     ("clob", Kind.TEXT),
     ("text", Kind.TEXT),
@@ -42,7 +45,7 @@ def make_column(
         for part in declared.partition("(")[2].rstrip(")").split(",")
         if part.strip().isdigit()
     ]
-    storage = next((kind for word, kind in STORAGES if word in declared), None)
+    storage = next((kind for word, kind in STORAGES if re.search(word, declared)), None)
     is_decimal = storage is Kind.DECIMAL
     precision = PRECISIONS.get(storage)
     return Column(

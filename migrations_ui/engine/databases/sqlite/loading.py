@@ -128,6 +128,15 @@ def decimal(text: str, digits: int) -> float | int | str:
     return float(text) if is_plain else text
 
 
+def own(text: str) -> bytes | float | int | str:
+    """A value of any type, told by how SQLite itself would write it."""
+    if text.startswith("'"):
+        return text[1:-1].replace("''", "'")
+    if text.startswith("x"):
+        return bytes.fromhex(text[2:-1])
+    return int(text) if text.removeprefix("-").isdecimal() else float(text)
+
+
 def readable(parse: Callable[[str], object]) -> Callable[[str], str]:
     """Refuse what Django could not read back: infinity, zero dates, years beyond 9999.
 
@@ -150,6 +159,7 @@ CONVERTERS: dict[Kind, Callable[[str], Any]] = {
     Kind.BINARY: bytes.fromhex,
     Kind.FLOAT: real,
     Kind.INTEGER: integer,
+    Kind.NATIVE: own,
     Kind.DURATION: microseconds,
     Kind.DATE: readable(parse_date),
     Kind.TIME: readable(parse_time),

@@ -35,6 +35,8 @@ def expression(column: TypedColumn, quote: Callable[[str], str]) -> str:
     """
     kind, facts = column.kind, column.column
     name = quote(facts.name)
+    if kind is Kind.NATIVE:
+        return f"ifnull({escaped(own(name))}, '\\N')"
     if kind is Kind.BINARY:
         digits = f"lower(hex({name}))"
         return (
@@ -45,6 +47,16 @@ def expression(column: TypedColumn, quote: Callable[[str], str]) -> str:
         f"CASE typeof({name}) WHEN 'null' THEN '\\N' "
         f"WHEN 'integer' THEN {integers(facts, kind, name)} "
         f"WHEN 'real' THEN {reals(facts, kind, name)} ELSE {texts(column, name)} END"
+    )
+
+
+def own(name: str) -> str:
+    """SQL for the value as SQLite itself writes one, so that its type is told; NULL for NULL."""
+    text = f"replace({name}, '''', '''''')"
+    return (
+        f"CASE typeof({name}) WHEN 'text' THEN '''' || {text} || '''' "
+        f"WHEN 'blob' THEN 'x''' || lower(hex({name})) || '''' "
+        f"WHEN 'real' THEN exact_float({name}) ELSE {name} END"
     )
 
 
@@ -210,11 +222,21 @@ def literal(column: TypedColumn, value: bytes) -> str:
     """A literal of a canonical value, which is not escaped; the column's affinity does the rest."""
     if column.kind is Kind.BINARY:
         return f"x'{value.decode()}'"
+    if column.kind is Kind.NATIVE:
+        return own_literal(value)
     if column.kind is Kind.INTEGER and value.removeprefix(b"-").isdigit():
         return value.decode()
     if column.kind in (Kind.DATETIME, Kind.TIME):
         value = value.removesuffix(b".000000")  # as Django writes it
     return f"CAST(x'{value.hex()}' AS TEXT)"
+
+
+def own_literal(value: bytes) -> str:
+    """A literal of a value that `own` has written; no statement takes a NUL, or infinity's name."""
+    if value.startswith(b"'"):
+        text = value[1:-1].replace(b"''", b"'")
+        return f"CAST(x'{text.hex()}' AS TEXT)"
+    return value.decode().replace("inf", "9e999")
 
 
 def slices(columns: Sequence[TypedColumn], size: int) -> Iterator[Sequence[TypedColumn]]:
