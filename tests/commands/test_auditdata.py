@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.commands.terminal import Terminal
 from tests.hosts.site import Site
+from tests.servers import free_port
 
 KEYS = [
     "label",
@@ -79,17 +80,19 @@ def test_a_label_that_does_not_exist_is_2(registry: Site) -> None:
 
 
 def test_an_unreachable_side_is_1_and_an_answer_in_json(registry: Site) -> None:
+    """At once: a file that is not there does not come by itself."""
     site = registry.with_env(DEST_DATABASE_URL="sqlite:////nowhere/dest.sqlite3")
     done = site.manage("auditdata", "--counts", "--json", fails=True)
     assert done.returncode == 1
     assert json.loads(done.stdout)["status"] == "failed"
     assert "/nowhere/dest.sqlite3 can't be opened" in done.stderr
+    assert "tried again" not in done.stderr
 
 
 def test_an_audit_that_was_cancelled_is_not_said_to_differ(registry: Site, tmp_path: Path) -> None:
     """A side that can't be reached keeps it waiting until it is interrupted."""
-    site = registry.with_env(DEST_DATABASE_URL="sqlite:////nowhere/dest.sqlite3")
-    terminal = Terminal(site, tmp_path, "auditdata")
+    url = f"postgres://cutover@127.0.0.1:{free_port()}/shop"
+    terminal = Terminal(registry.with_env(DEST_DATABASE_URL=url), tmp_path, "auditdata")
     terminal.read(until="tried again after")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.ended() == 1

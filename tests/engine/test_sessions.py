@@ -12,10 +12,11 @@ from typing import Any
 import MySQLdb
 import pytest
 
+from migrations_ui.engine import databases
 from migrations_ui.engine.databases.base import Database
-from migrations_ui.engine.errors import ServerError
+from migrations_ui.engine.errors import ServerError, Unreachable
 from tests.conftest import MakeDatabase
-from tests.engine.conftest import VENDORS, OpenDatabase, run, typed
+from tests.engine.conftest import VENDORS, OpenDatabase, config_of, run, typed
 from tests.servers import mysql_connection
 
 vendors = pytest.mark.parametrize("vendor", VENDORS)
@@ -223,3 +224,20 @@ def interrupted(connection: Any, statement: bytes) -> None:
     """Run a statement that another session interrupts."""
     with suppress(MySQLdb.Error):
         connection.cursor().execute(statement)
+
+
+def test_a_file_that_is_missing_is_not_waited_for(tmp_path: Path, sqlite_url: str) -> None:
+    """One that is there and can't be opened may be on a mount that keeps it back."""
+    there = tmp_path / "there"
+    there.mkdir()
+    path = sqlite_url.removeprefix("sqlite:///")
+    for url, passes in [
+        (f"sqlite:///{tmp_path}/missing.sqlite3", False),
+        (f"sqlite:///{tmp_path}/no/folder.sqlite3", False),
+        (f"sqlite:///{path}/no/folder.sqlite3", False),
+        (f"sqlite:///{there}", True),
+    ]:
+        for read_only in (True, False):
+            with pytest.raises(Unreachable, match="can't be opened") as caught:
+                databases.connect(config_of(url), read_only=read_only)
+            assert caught.value.transient is passes

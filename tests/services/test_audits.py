@@ -168,12 +168,15 @@ def test_a_side_that_does_not_answer_fails_the_audit_and_nothing_is_called_check
     assert set(audit.tables.values_list("verdict", flat=True)) == {"not-checked"}
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_side_that_goes_away_in_the_middle_fails_the_audit(copied: Shop) -> None:
+def test_a_side_that_goes_away_in_the_middle_fails_the_audit(
+    copied: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At once: a file that is not there does not come by itself."""
     audit = services.request_audit(LABELS, "alice")
     copied.dest.rename(copied.dest.with_name("gone"))
     services.execute_audit(audit.pk)
     audit.refresh_from_db()
+    assert "tried again" not in caplog.text
     assert (audit.status, audit.verdict) == ("failed", "not-checked")
     assert "can't be opened" in audit.error
     assert audit.dest["name"] == "shop.sqlite3"

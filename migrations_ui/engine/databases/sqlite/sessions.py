@@ -85,7 +85,21 @@ class Sessions(base.Database, ABC):
         return 0
 
     def is_transient(self, error: Any) -> bool:
-        return getattr(error, "sqlite_errorcode", 0) & PRIMARY in TRANSIENT
+        code = getattr(error, "sqlite_errorcode", 0) & PRIMARY
+        if code == sqlite3.SQLITE_CANTOPEN and is_missing(self.config["NAME"]):
+            return False  # it does not come by itself; what a mount keeps back may
+        return code in TRANSIENT
+
+
+def is_missing(path: str) -> bool:
+    """Whether there certainly is no such file, or no such folder."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def locked(path: str) -> int | None:
