@@ -116,6 +116,7 @@ def compare(
         lambda: migrations.migrations(source, dest, app_labels),
         lambda: match(report, source, dest, tables),
         lambda: columns.columns(report.layouts, source, dest),
+        lambda: columns.widths(source, dest),
         lambda: constraints.constraints(tables, dest),
         lambda: tables_.without_model(source, dest, app_labels),
         lambda: tables_.unmanaged(source, app_labels),

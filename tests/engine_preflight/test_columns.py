@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from migrations_ui.engine import databases
+from migrations_ui.engine.databases.inspecting import Width, inspect
+from migrations_ui.engine.errors import ServerError
 from migrations_ui.engine.findings import Severity
 from tests.engine_preflight.conftest import Check, Make, alarms, execute, places
 
@@ -206,3 +208,64 @@ def test_a_nullable_column_of_mariadb_has_no_default(shop: Make) -> None:
         columns = database.columns([CUSTOMER, ORDERS])
     assert not columns[ORDERS]["voucher"].has_default
     assert columns[CUSTOMER]["credit"].has_default
+
+
+# Values that take as many bytes of a row as one of their type can.
+FILLED = {
+    "text": "'abcdefghijklmnopqrstuvw'",
+    "jsonb": "'\"abcdefghijklmno\"'",
+    "varchar(7)": "'abcdefg'",
+    "numeric(10, 2)": "12345678.12",
+    "bigint": "1",
+    "boolean": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("types", "fitting"),
+    [
+        (["text"], 339),
+        (["jsonb"], 339),
+        (["varchar(7)"], 1017),
+        (["numeric(10, 2)"], 904),
+        (["bigint"], 1017),
+        (["boolean", "text", "bigint"], 610),
+    ],
+    ids=str,
+)
+def test_a_row_is_too_wide_when_the_server_says_so(
+    types: list[str], fitting: int, empty: Make
+) -> None:
+    with databases.connect(empty("postgresql"), read_only=False) as database:
+
+        def wide(count: int) -> list[Width]:
+            database.execute("DROP TABLE IF EXISTS wide")
+            columns = ", ".join(f"c{n} {types[n % len(types)]}" for n in range(count))
+            database.execute(f"CREATE TABLE wide ({columns})")
+            return inspect(database).too_wide(["wide"])
+
+        def fill(count: int) -> None:
+            values = ", ".join(FILLED[types[n % len(types)]] for n in range(count))
+            database.execute(f"INSERT INTO wide VALUES ({values})")
+
+        assert wide(fitting) == []
+        fill(fitting)
+        (found,) = wide(fitting + 1)
+        assert (found.table, found.columns, found.room) == ("wide", fitting + 1, 8160)
+        with pytest.raises(ServerError, match=f"row is too big: size {found.size}, maximum size"):
+            fill(fitting + 1)
+
+
+@pytest.mark.parametrize(("vendor", "warned"), [("sqlite", True), ("postgresql", False)])
+def test_a_table_whose_rows_may_not_fit_into_a_page_is_told(
+    vendor: str, warned: bool, shop: Make, check: Check
+) -> None:
+    """But for rows that lie in such a page already."""
+    source, dest = shop(vendor), shop("postgresql")
+    for config in (source, dest):
+        execute(config, *(f"ALTER TABLE shop_customer ADD c{n} varchar(100)" for n in range(400)))
+    found = [finding for finding in alarms(check(source, dest)) if finding.table == CUSTOMER]
+    assert [(finding.code, finding.severity) for finding in found] == (
+        [("row-too-wide", Severity.WARNING)] if warned else []
+    )
+    assert all("408 columns" in finding.message for finding in found)

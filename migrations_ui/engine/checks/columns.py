@@ -70,6 +70,24 @@ def columns(layouts: Iterable[Layout], source: Side, dest: Side) -> Iterator[Fin
         yield from table.charsets()
 
 
+def widths(source: Side, dest: Side) -> Iterator[Finding]:
+    """Tables of whose rows not all may fit into the destination's pages."""
+    if source.database.vendor == dest.database.vendor:
+        return  # what fits there fits here
+    for width in dest.inspector.too_wide(dest.tables):
+        yield Finding(
+            code="row-too-wide",
+            severity=Severity.WARNING,
+            label=dest.labels.get(width.table, ""),
+            table=width.table,
+            message=f"{width.table} has {width.columns:,} columns. A row that is filled in all of "
+            f"them may take {width.size:,} bytes of its page, which has room for {width.room:,}: "
+            "the destination would refuse it (“row is too big”) and the run would stop.",
+            remedy="Nothing, if no row is filled in so many columns. Else divide the model into "
+            "two, or keep some of its fields in one JSONField, before the cutover.",
+        )
+
+
 class Columns:
     """The columns of one table."""
 

@@ -76,6 +76,16 @@ class Check:
     valid: bool = True
 
 
+@dataclass(frozen=True)
+class Width:
+    """What a row takes at most of its page, where it is filled in all columns."""
+
+    table: str
+    columns: int
+    size: int  # bytes
+    room: int  # bytes that a row may take
+
+
 class Inspector(ABC):
     """Looks into an open database.  The capability flags say what `migrate` makes there."""
 
@@ -168,6 +178,10 @@ class Inspector(ABC):
 
     def not_transactional(self, tables: Sequence[str]) -> list[str]:
         """Tables that a rollback leaves as they are, and that enforce no foreign key."""
+        return []
+
+    def too_wide(self, tables: Sequence[str]) -> list[Width]:
+        """Tables of which a row that is filled in all columns may not fit into its page."""
         return []
 
     def mentions(self, definition: str, column: str) -> bool:

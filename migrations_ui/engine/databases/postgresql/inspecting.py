@@ -13,6 +13,7 @@ from migrations_ui.engine.databases.inspecting import (
     Lack,
     Session,
     Settings,
+    Width,
     what_by,
 )
 from migrations_ui.engine.databases.postgresql.database import NAME
@@ -55,6 +56,27 @@ KEYS_THAT_ARE_DROPPED = (
 
 # Bytes that an entry of a B-tree may have, after compression.
 BTREE_ENTRY = 2704
+# A row lies in one page.  These are the bytes that come before it and its values; a value's place
+# is a multiple of its alignment, and the row's size one of the largest.
+PAGE_HEADER = 32
+ROW_HEADER = 24
+ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
+# A longer value can be kept elsewhere, with 18 bytes in the row that lead to it.  One of so many
+# bytes, its own header included, can't, however little room the others leave.
+KEPT_IN_ROW = 24
+LONGEST = (
+    "CASE WHEN attlen > 0 THEN attlen"
+    " WHEN typname IN ('varchar', 'bpchar') AND atttypmod > 4"
+    # In most languages' texts a character is a byte.
+    f" THEN LEAST({KEPT_IN_ROW}, atttypmod - 4 + 1)"
+    " WHEN typname = 'numeric' AND atttypmod > 4"
+    # Four digits in two bytes, on either side of the point.
+    f" THEN LEAST({KEPT_IN_ROW}, 3 + 2 * (((atttypmod - 4 >> 16) - (atttypmod - 4 & 2047) + 3) / 4"
+    " + ((atttypmod - 4 & 2047) + 3) / 4))"
+    f" ELSE {KEPT_IN_ROW} END"
+)
+# No table with fewer columns is too wide: types of a fixed length are short.
+MANY_COLUMNS = 100
 
 
 class Inspector(inspecting.Inspector):
@@ -211,6 +233,24 @@ class Inspector(inspecting.Inspector):
             )
         }
 
+    def too_wide(self, tables: Sequence[str]) -> list[Width]:
+        found: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        for table, block, longest, align in self.database.query(
+            f"SELECT wanted, current_setting('block_size')::int, {LONGEST},"
+            " CASE WHEN attlen > 0 THEN attalign ELSE 'c' END "
+            f"FROM {TABLES} JOIN pg_attribute ON attrelid = c.oid "
+            "JOIN pg_type t ON t.oid = atttypid "
+            f"WHERE relnatts > {MANY_COLUMNS} AND attnum > 0 AND NOT attisdropped "
+            "ORDER BY wanted, attnum",
+            [list(tables)],
+        ):
+            found.setdefault((table, block), []).append((longest, ALIGNMENTS[align]))
+        widths = (
+            Width(table, len(columns), row_size(columns), block - PAGE_HEADER)
+            for (table, block), columns in found.items()
+        )
+        return [width for width in widths if width.size > width.room]
+
     def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
         # Of the bits of tgtype, 4 is INSERT and 32 is TRUNCATE.
         return [
@@ -242,6 +282,14 @@ class Inspector(inspecting.Inspector):
                 [list(tables)],
             )
         ]
+
+
+def row_size(columns: Sequence[tuple[int, int]]) -> int:
+    """Bytes of a row whose values have these lengths and alignments."""
+    size = ROW_HEADER
+    for length, align in columns:
+        size += -size % align + length
+    return size + -size % max(ALIGNMENTS.values())
 
 
 def made_index(
