@@ -10,7 +10,6 @@ import MySQLdb
 import MySQLdb.cursors
 
 from migrations_ui.engine.databases import base
-from migrations_ui.engine.databases.access import IDLE_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import (
     Column,
@@ -33,6 +32,7 @@ from migrations_ui.engine.databases.mysql.rows import (
     transformed,
 )
 from migrations_ui.engine.databases.mysql.sessions import OWN
+from migrations_ui.engine.databases.mysql.settled import SETTINGS
 from migrations_ui.engine.errors import ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
 
@@ -45,8 +45,6 @@ DJANGO_OPTIONS = {"isolation_level", "init_command", "charset", "sql_mode", "use
 
 # What the short values of a row may need, which a function joins.
 LEAST_PACKET = 1 << 20
-# Seconds that either end may wait for the other.
-NET_TIMEOUT = 8 * 3600
 
 
 LOADING_MODE = (
@@ -109,20 +107,9 @@ class Database(Loading, Cutting, Indexing, Positions):
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
         elif init_command and "READ ONLY" not in init_command.upper():
             cursor.execute(init_command)
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET NAMES utf8mb4")
-        cursor.execute(
-            f"SET SESSION sql_mode='', time_zone='+00:00', net_write_timeout={NET_TIMEOUT},"
-            f" net_read_timeout={NET_TIMEOUT}, wait_timeout={NET_TIMEOUT},"
-            f" lock_wait_timeout={LOCK_TIMEOUT}, innodb_lock_wait_timeout={LOCK_TIMEOUT},"
-            " sql_notes=1"
-            # MySQL would answer from statistics that it has kept for a day.
-            " /*!80000 , information_schema_stats_expiry=0 */"
-            # MariaDB's cache of subqueries takes "A" for "a", which it has looked for before.
-            " /*M!50300 , optimizer_switch='subquery_cache=off' */"
-            # MySQL has a limit for single SELECTs only.
-            f" /*M!100103 , max_statement_time={STATEMENT_TIMEOUT} */"
-            f" /*M!100300 , idle_transaction_timeout={IDLE_TIMEOUT} */"
-        )
+        cursor.execute(SETTINGS)
         with suppress(MySQLdb.Error):  # a cluster may have no such locks
             cursor.execute(f"SELECT GET_LOCK({OWN.format('CONNECTION_ID()')}, 0)")
 
