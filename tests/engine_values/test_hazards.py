@@ -31,7 +31,7 @@ CASES = [*TEXT_CASES, *NUMBER_CASES]
 ELSEWHERE = {
     *("unique-clash", "duplicate", "orphans", "parent-left-out", "parent-refused"),
     *("parent-not-copied", "child-left-behind", "packet-too-large", "time-left-out"),
-    *("duplicate-in-part", "check-violated", "time-doubled"),
+    *("duplicate-in-part", "check-violated", "time-doubled", "charset-unmapped"),
 }
 
 

@@ -75,9 +75,12 @@ def nuls(crossing: Crossing) -> Iterator[Hazard]:
 
 
 def encodings(crossing: Crossing) -> Iterator[Hazard]:
-    yield from crossing.hazard("invalid-utf8", crossing.reader.not_utf8(crossing.source))
+    there, product = crossing.source.charset, crossing.target.database.product
+    yield from crossing.hazard("invalid-utf8", crossing.reader.not_utf8(crossing.source, product))
+    unmapped = crossing.reader.unmapped(crossing.source)
+    yield from crossing.hazard("charset-unmapped", unmapped, charset=there)
     charset = crossing.dest.charset
-    if charset and charset != crossing.source.charset:
+    if charset and charset != there:
         beyond = crossing.reader.beyond(crossing.source, charset)
         yield from crossing.hazard("charset-too-narrow", beyond, charset=charset)
 

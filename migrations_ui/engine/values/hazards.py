@@ -55,6 +55,14 @@ WORDS: dict[str, Words] = {
     "invalid-utf8": Words(
         "are no valid UTF-8", REFUSED, "Find out their encoding and convert them in the source."
     ),
+    "charset-unmapped": Words(
+        "have bytes to which their column's character set, {charset}, gives no character",
+        "MySQL would give question marks for them, so the copy reads none of the table and the run "
+        "would stop",
+        "Correct them in the source. If its texts are really in another encoding, give the column "
+        "that character set by way of a binary type: `MODIFY … varbinary(…)`, then `MODIFY … "
+        "varchar(…) CHARACTER SET …`.",
+    ),
     "text-too-long": Words(
         "have more than {limit:,} characters, which is what the destination's {type} holds",
         REFUSED,

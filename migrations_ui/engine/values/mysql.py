@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from MySQLdb.cursors import SSCursor
 
 from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.databases.mysql.rows import UTF8, WHOLE, unmapped
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
@@ -20,12 +21,14 @@ from migrations_ui.engine.values.readers import (
 from migrations_ui.engine.values.zones import Gap
 
 WIDE = {"utf8mb4", "utf16", "utf16le", "utf32"}
-UTF8 = {"", "utf8mb4", "utf8mb3", "utf8", "ascii"}
 # What MariaDB's JSON_VALID lets pass: escapes that there are not, control characters in the keys of
 # objects, and numbers that lack the digits after a point, an exponent or a sign.
 LAX_ESCAPE = r'(?-i)\\\\([^"\\\\/bfnrtu]|u(?![0-9a-fA-F]{4}))'
 LAX_NUMBER = r"[0-9]\\.([^0-9]|\\z)|[0-9.][eE][-+]?([^-+0-9]|\\z)|-([^0-9]|\\z)"
 STRING = r'"([^"\\\\\\x00-\\x1f]|\\\\.)*"'
+# In texts that MariaDB takes for UTF-8.
+SURROGATE = r"\\xED[\\xA0-\\xBF]"
+ABOUT_BYTES = {"nul-in-text": r"\\x00", "invalid-utf8": SURROGATE}
 ABOUT_DATES = {"zero-date", "invalid-date", "invalid-datetime", "date-out-of-range"}
 INTEGERS = "BETWEEN -9223372036854775808 AND 9223372036854775807"
 
@@ -72,6 +75,15 @@ class Reader(readers.Reader):
     def nul(self, column: Column) -> str:
         # Among bytes: a search for a character, by the collation, takes up to twice as long.
         return f"LOCATE(x'00', CAST({self.utf8(column)} AS BINARY)) > 0"
+
+    def not_utf8(self, column: Column, dest_product: str) -> str:
+        # MariaDB takes half of a surrogate pair. MySQL does not, or gives nothing: see `unmapped`.
+        if self.database.product != "MariaDB" or dest_product == "MariaDB":
+            return ""
+        return f"CAST({self.utf8(column)} AS BINARY) REGEXP '{SURROGATE}'"
+
+    def unmapped(self, column: Column) -> str:
+        return "" if column.charset in WHOLE else unmapped(self.name(column), column.charset)
 
     def longer(self, column: Column, characters: int) -> str:
         return f"CHAR_LENGTH({self.name(column)}) > {characters}"
@@ -128,18 +140,21 @@ class Reader(readers.Reader):
         return f"(DAYOFMONTH({name}) > 28 AND DAYOFMONTH({name}) > DAYOFMONTH(LAST_DAY({name})))"
 
     def guards(self, hazards: Sequence[Hazard]) -> dict[Hazard, str]:
-        """What can be wrong with a date, in one go, and whether there is a NUL in any text."""
+        """What can be wrong with a date, in one go, and whether some byte is in any text."""
         columns = [(hazard, hazard.source) for hazard in hazards if hazard.source]
         dates = {h: self.odd_date(column) for h, column in columns if h.code in ABOUT_DATES}
-        texts = [(h, column) for h, column in columns if h.code == "nul-in-text"]
-        nul = self.any_nul([column for _, column in texts])
-        return dates | {hazard: nul for hazard, _ in texts}
+        texts = [(h, column) for h, column in columns if h.code in ABOUT_BYTES]
+        odd = self.odd_text([column for _, column in texts], {hazard.code for hazard, _ in texts})
+        return dates | {hazard: odd for hazard, _ in texts}
 
-    def any_nul(self, columns: Sequence[Column]) -> str:
-        """NUL in one of the texts, or texts that are too long to be joined for a look at all."""
-        texts = ", ".join(self.utf8(column) for column in columns)
+    def odd_text(self, columns: Sequence[Column], codes: Collection[str]) -> str:
+        """Such bytes in one of the texts, or texts that are too long to be joined for a look."""
+        texts = ", ".join(dict.fromkeys(self.utf8(column) for column in columns))
         joined = f"CONCAT_WS(CAST('' AS BINARY), {texts})"
-        return f"IFNULL(LOCATE(CAST(x'00' AS BINARY), {joined}), 1) > 0"
+        if codes == {"nul-in-text"}:
+            return f"IFNULL(LOCATE(CAST(x'00' AS BINARY), {joined}), 1) > 0"
+        bytes_ = "|".join(ABOUT_BYTES[code] for code in sorted(codes))
+        return f"IFNULL({joined} REGEXP '{bytes_}', 1)"
 
     def odd_date(self, column: Column) -> str:
         name = self.name(column)

@@ -152,8 +152,12 @@ class Reader(ABC):
         """A text with the character NUL."""
         return ""
 
-    def not_utf8(self, column: Column) -> str:
-        """Bytes that are no UTF-8, in a text."""
+    def not_utf8(self, column: Column, dest_product: str) -> str:
+        """Bytes in a text that the destination does not take for UTF-8."""
+        return ""
+
+    def unmapped(self, column: Column) -> str:
+        """A text with bytes to which the column's character set gives no character."""
         return ""
 
     @abstractmethod

@@ -145,7 +145,7 @@ class Reader(readers.Reader):
     def nul(self, column: Column) -> str:
         return f"instr({self.name(column)}, char(0)) > 0"
 
-    def not_utf8(self, column: Column) -> str:
+    def not_utf8(self, column: Column, dest_product: str) -> str:
         value, text = bytes_of(self.name(column)), self.of_type(column, "text")
         return f"({text} AND not_utf8({value}))"
 

@@ -29,6 +29,7 @@ from migrations_ui.engine.databases.mysql.rows import (
     RowForm,
     key_literal,
     literal_of,
+    text,
     transformed,
 )
 from migrations_ui.engine.databases.mysql.sessions import OWN
@@ -328,9 +329,7 @@ class Database(Loading, Cutting, Indexing, Positions):
             return f"{name} + 0"
         if facts.type == "json":
             return f"CONVERT({name} USING utf8mb4)"
-        if facts.charset not in ("", "utf8mb4", "utf8mb3", "utf8", "ascii"):
-            return f"CONVERT({name} USING utf8mb4)"
-        return name
+        return text(name, facts)
 
 
 def unreachable(config: dict[str, Any], error: Exception) -> str:

@@ -21,6 +21,10 @@ CELL, ROW, VOID = b"\xfe", b"\xfd", b"\xff"
 ENDS = bytes.maketrans(CELL + ROW, b"\t\n")
 
 
+# Character sets that are UTF-8 already, and what besides gives every byte a character.
+UTF8 = {"", "utf8mb4", "utf8mb3", "utf8", "ascii"}
+WHOLE = UTF8 | {"latin1"}
+
 # Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
 NOT_ABOUT_A_ROW = {1021, 1040, 1053, 1105, 1114, 1180, 1205, 1213, 1290, 1317, 1792, 1927, 1969}
 NOT_ABOUT_A_ROW |= {3169, 4031}
@@ -101,6 +105,31 @@ def key_literal(column: TypedColumn, value: bytes) -> str:
     if column.column.storage is Kind.BINARY:
         return f"x'{value.decode()}'"
     return f"_utf8mb4 {literal(value)}"
+
+
+def text(name: str, column: Column) -> str:
+    """SQL for a text in UTF-8, or for one that makes `NoRow` if it can't be had."""
+    if column.charset in UTF8:
+        return name
+    converted = f"CONVERT({name} USING utf8mb4)"
+    if column.charset in WHOLE:
+        return converted
+    return f"CONCAT({converted}, IF({unmapped(name, column.charset)}, {binary(CELL)}, ''))"
+
+
+def unmapped(name: str, charset: str) -> str:
+    """SQL: a text has bytes to which its character set gives no character.
+
+    MySQL takes and keeps them, and converts each to a question mark, U+FFFD or nothing.  That the
+    way back leads to other bytes does not say it alone: some sets have a character twice.
+    """
+    converted = f"CONVERT({name} USING utf8mb4)"
+    back = f"CAST(CONVERT({converted} USING {charset}) AS BINARY)"
+    left = f"REPLACE(REPLACE({converted}, '?', ''), _utf8mb4 x'EFBFBD', '')"
+    return (
+        f"({back} <> CAST({name} AS BINARY) "
+        f"AND CHAR_LENGTH({left}) <> CHAR_LENGTH(REPLACE({name}, '?', '')))"
+    )
 
 
 class NoRow(Exception):
