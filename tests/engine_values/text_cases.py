@@ -145,6 +145,38 @@ TEXT_CASES = [
     Case("charset-too-narrow", PG, MY, ("text", "text CHARACTER SET latin1"), ["é€"], ["ł", "日"]),
     Case("charset-too-narrow", SQ, MY, ("text", "text CHARACTER SET latin1"), ["é€"], ["ł", "日"]),
     Case("charset-too-narrow", PG, MY, ("text", "text CHARACTER SET ascii"), ["~"], ["é"]),
+    # Enums: 0 is what MySQL stores for what is none of the values, and gives as an empty text
+    Case(
+        "not-a-member",
+        MY,
+        MY,
+        ("enum('a','it''s')", "enum('a','it''s')"),
+        ["'a'", "'it''s'", "NULL"],
+        ["''", "'else'"],
+        None,
+        True,
+    ),
+    Case(
+        "not-a-member",
+        MY,
+        MY,
+        ("enum('a','b','c')", "enum('','a','b')"),
+        ["'a'", "'else'"],
+        ["'c'"],
+        None,
+        True,
+    ),
+    *(
+        Case(
+            "not-a-member",
+            source,
+            MY,
+            ("varchar(9)", "enum('p','2','it''s','a\\\\b','x\\ny')"),
+            ["p", "2", "it's", "a\\b", "x\ny", None],
+            ["1", "P", "p ", "", "s"],
+        )
+        for source in (PG, MY, SQ)
+    ),
     # UUIDs and addresses
     Case(
         "invalid-uuid",

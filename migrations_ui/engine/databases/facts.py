@@ -44,6 +44,7 @@ class Column:
     collation: str = ""  # MySQL's, which decides what is unique
     unsigned: bool = False
     padded: bool = False  # the database cuts or fills up the spaces at the end of a text
+    members: tuple[str, ...] = ()  # the values of MySQL's enum
     dynamic: bool = False  # it holds values of any type and length, whatever was declared
 
     @property

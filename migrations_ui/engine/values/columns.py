@@ -126,6 +126,13 @@ def entries(crossing: Crossing) -> Iterator[Hazard]:
             yield replace(found, facts=(("most", most),))
 
 
+def members(crossing: Crossing) -> Iterator[Hazard]:
+    """MySQL takes `1` for the first of an enum's values, and "A" for "a"."""
+    if crossing.dest.members:
+        others = crossing.reader.not_among(crossing.source, crossing.dest.members)
+        yield from crossing.hazard("not-a-member", others)
+
+
 def paddings(crossing: Crossing) -> Iterator[Hazard]:
     """Types of a fixed length: MySQL drops spaces from `char` and adds zeros to `binary`."""
     reader, source, dest = crossing.reader, crossing.source, crossing.dest
@@ -334,7 +341,7 @@ def json(crossing: Crossing) -> Iterator[Hazard]:
 
 Look = Callable[[Crossing], Iterator[Hazard]]
 LOOKS: dict[Kind, tuple[Look, ...]] = {
-    Kind.TEXT: (nuls, encodings, lengths, sizes, entries, paddings),
+    Kind.TEXT: (nuls, encodings, lengths, sizes, entries, members, paddings),
     Kind.BINARY: (bytes_only, sizes, paddings),
     Kind.JSON: (encodings, json, sizes),
     Kind.INTEGER: (numbers, ranges),

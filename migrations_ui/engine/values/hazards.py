@@ -95,6 +95,11 @@ WORDS: dict[str, Words] = {
         REFUSED,
         "Convert the destination's table: `ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4`.",
     ),
+    "not-a-member": Words(
+        "are none of the values of the destination's enum",
+        "The destination would refuse them, or take others for them",
+        "Correct them in the source, or add them to the destination's enum.",
+    ),
     "packet-too-large": Words(
         "are larger than the destination's max_allowed_packet",
         REFUSED,

@@ -8,7 +8,7 @@ from typing import Any
 from MySQLdb.cursors import SSCursor
 
 from migrations_ui.engine.databases.base import Column
-from migrations_ui.engine.databases.mysql.rows import UTF8, WHOLE, unmapped
+from migrations_ui.engine.databases.mysql.rows import UTF8, WHOLE, literal, unmapped
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
@@ -56,6 +56,9 @@ class Reader(readers.Reader):
             "utf8mb4_nopad_bin" if self.database.product == "MariaDB" else "utf8mb4_0900_bin"
         )
         return f"CONVERT({self.name(column)} USING utf8mb4) COLLATE {collation}"
+
+    def quoted(self, text: str) -> str:
+        return f"_utf8mb4 {literal(text.encode())}"  # a backslash may mean something
 
     # -- Texts ------------------------------------------------------------------------------------
 

@@ -172,6 +172,14 @@ class Reader(ABC):
     def beyond(self, column: Column, charset: str) -> str:
         """A text with a character that MySQL's character set can't hold."""
 
+    def not_among(self, column: Column, members: Sequence[str]) -> str:
+        """A text that is none of these, to the byte."""
+        return f"{self.exact(column)} NOT IN ({', '.join(map(self.quoted, members))})"
+
+    def quoted(self, text: str) -> str:
+        """A literal of the text."""
+        return "'{}'".format(text.replace("'", "''"))
+
     @abstractmethod
     def trailing_space(self, column: Column) -> str:
         """A text that ends in a space."""

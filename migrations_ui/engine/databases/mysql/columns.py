@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.kinds import Kind
 
@@ -43,6 +45,18 @@ STORAGES = {
 BITS = {"float": 24, "double": 53}
 
 
+# A value of an enum, and what is escaped in it.
+MEMBER = re.compile(r"'((?:[^']|'')*)'")
+ESCAPED = re.compile(r"''|\\[0nr\\]")
+PLAIN = {"''": "'", r"\0": "\0", r"\n": "\n", r"\r": "\r", r"\\": "\\"}
+
+
+def enumerated(column_type: str) -> tuple[str, ...]:
+    """The values of an enum."""
+    found = MEMBER.findall(column_type)
+    return tuple(ESCAPED.sub(lambda match: PLAIN[match[0]], value) for value in found)
+
+
 def make_column(
     name: str,
     data_type: str,
@@ -75,4 +89,5 @@ def make_column(
         collation=collation or "",
         unsigned="unsigned" in column_type,
         padded=data_type == "char",
+        members=enumerated(column_type) if data_type == "enum" else (),
     )
