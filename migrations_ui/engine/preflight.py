@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from migrations_ui.engine import databases
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.checks import (
+    clocks,
     columns,
     constraints,
     migrations,
@@ -117,6 +118,7 @@ def compare(
         lambda: match(report, source, dest, tables),
         lambda: columns.columns(report.layouts, source, dest),
         lambda: columns.widths(source, dest),
+        lambda: clocks.timestamps(report.layouts, source, dest),
         lambda: constraints.constraints(tables, dest),
         lambda: tables_.without_model(source, dest, app_labels),
         lambda: tables_.unmanaged(source, app_labels),

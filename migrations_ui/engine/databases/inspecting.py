@@ -31,6 +31,23 @@ class Settings:
     packet: int | None = None  # bytes that a statement or a row may have
 
 
+# Noon in winter and in summer, now and long ago.
+NOONS = tuple(
+    f"{year}-{month}-15 12:00:00" for year in range(1972, 2038, 6) for month in ("01", "07")
+)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A time zone, and what its `NOONS` are in UTC: by these two are the same."""
+
+    name: str
+    times: tuple[str, ...]
+
+
+UTC = Clock("UTC", NOONS)
+
+
 @dataclass(frozen=True)
 class Lack:
     """A table that this account may not use as a run has to."""
@@ -145,6 +162,10 @@ class Inspector(ABC):
     def free_space(self) -> int | None:
         """How many bytes the database may still grow by; None where the server doesn't tell."""
         return None
+
+    def clock(self) -> Clock:
+        """In which time zone the site's sessions read a column that keeps a moment."""
+        return UTC
 
     # -- The schema -------------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from migrations_ui.engine.databases import inspecting
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.inspecting import (
+    NOONS,
     Check,
+    Clock,
     Index,
     Lack,
     Session,
@@ -28,6 +30,8 @@ HARMLESS = "DROP TABLE IF EXISTS cutover_probe_that_is_not_there"
 WRITES = re.compile(
     r"\s*(insert|update|delete|replace|load|alter|create|drop|truncate|rename)\b", re.IGNORECASE
 )
+
+SETS_ZONE = re.compile(r"\btime_zone\s*=\s*['\"]([^'\"]+)", re.IGNORECASE)
 
 NAME = r"(?:`(?:[^`]|``)*`|\*)"
 GRANT = re.compile(
@@ -178,6 +182,16 @@ class Inspector(inspecting.Inspector):
             "WHERE table_schema = DATABASE()"
         )
         return int(self.database.query(sql)[0][0] or 0)
+
+    def clock(self) -> Clock:
+        before = str(self.database.config["OPTIONS"].get("init_command", ""))
+        if found := SETS_ZONE.search(before):
+            zone = system = found[1]
+        else:
+            ((zone, system),) = self.database.query("SELECT @@global.time_zone, @@system_time_zone")
+        noons = ", ".join(f"CONVERT_TZ('{noon}', %s, '+00:00')" for noon in NOONS)
+        (times,) = self.database.query(f"SELECT {noons}", [zone] * len(NOONS))
+        return Clock(system if zone == "SYSTEM" else zone, tuple(map(str, times)))
 
     # -- The schema -------------------------------------------------------------------------------
 
