@@ -114,6 +114,7 @@ def compare(
         lambda: privileges.inheritance(source, dest),
         lambda: privileges.triggers(dest),
         lambda: privileges.not_transactional(dest),
+        lambda: privileges.versioned(source, dest),
         lambda: migrations.migrations(source, dest, app_labels),
         lambda: match(report, source, dest, tables),
         lambda: columns.columns(report.layouts, source, dest),

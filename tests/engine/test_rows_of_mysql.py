@@ -56,6 +56,23 @@ def test_no_text_and_no_bytes_are_taken_for_what_parts_them(
     ]
 
 
+@pytest.mark.mariadb
+def test_of_a_versioned_table_the_current_rows_are_read(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    database = open_database(make_database("mysql"))
+    run(
+        database,
+        "CREATE TABLE t (id int NOT NULL PRIMARY KEY, v text) WITH SYSTEM VERSIONING",
+        "INSERT INTO t VALUES (1, 'first'), (2, 'gone'), (3, 'stays')",
+        "UPDATE t SET v = 'second' WHERE id = 1",
+        "DELETE FROM t WHERE id = 2",
+    )
+    assert list(database.estimates()) == ["t"]
+    assert database.count("t") == 2
+    assert read(database) == [b"1\tsecond", b"3\tstays"]
+
+
 def test_a_text_too_large_for_a_function_is_an_error_and_no_null(
     make_database: MakeDatabase, open_database: OpenDatabase
 ) -> None:

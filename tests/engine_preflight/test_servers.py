@@ -230,3 +230,20 @@ def test_a_table_without_transactions_is_a_warning(shop: Make, check: Check) -> 
     execute(dest, "ALTER TABLE shop_parcel ENGINE = MyISAM")
     (found,) = alarms(check(source, dest))
     assert (found.code, found.table) == ("table-not-transactional", "shop_parcel")
+
+
+@pytest.mark.mariadb
+def test_a_versioned_table_is_copied_from_but_not_onto(shop: Make, check: Check) -> None:
+    versioned, other = shop("mysql"), shop("postgresql")
+    execute(versioned, "ALTER TABLE shop_parcel ADD SYSTEM VERSIONING")
+    (found,) = alarms(check(versioned, other))
+    assert (found.code, found.severity) == ("history-source", Severity.WARNING)
+    assert (found.label, found.table) == ("shop.Parcel", "shop_parcel")
+
+    (found,) = alarms(check(other, versioned))
+    assert (found.code, found.severity) == ("history-destination", Severity.BLOCKER)
+    assert (found.label, found.table) == ("shop.Parcel", "shop_parcel")
+    statement = "ALTER TABLE `shop_parcel` DROP SYSTEM VERSIONING"
+    assert statement in found.remedy
+    execute(versioned, statement)
+    assert alarms(check(other, versioned)) == []

@@ -100,3 +100,29 @@ def not_transactional(dest: Side) -> Iterator[Finding]:
             "some rows stay, and foreign keys are not enforced.",
             remedy=f"ALTER TABLE {table} ENGINE = InnoDB;",
         )
+
+
+def versioned(source: Side, dest: Side) -> Iterator[Finding]:
+    """MariaDB's tables with a history: a run copies none, and can't wipe one."""
+    for table in source.inspector.versioned(source.tables):
+        yield Finding(
+            code="history-source",
+            severity=Severity.WARNING,
+            label=source.labels.get(table, ""),
+            table=table,
+            message=f"{table} is system-versioned on the source. Its current rows are copied; the "
+            "former versions of its rows are not.",
+            remedy="Keep them elsewhere if they are needed: SELECT … FOR SYSTEM_TIME ALL.",
+        )
+    for table in dest.inspector.versioned(dest.tables):
+        name = dest.database.quote(table)
+        yield Finding(
+            code="history-destination",
+            severity=Severity.BLOCKER,
+            label=dest.labels.get(table, ""),
+            table=table,
+            message=f"{table} is system-versioned on the destination. MariaDB does not truncate "
+            "such a table, so it can't be wiped.",
+            remedy=f"ALTER TABLE {name} DROP SYSTEM VERSIONING, which drops its history. After the "
+            f"run: ALTER TABLE {name} ADD SYSTEM VERSIONING.",
+        )

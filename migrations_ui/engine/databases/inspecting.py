@@ -205,6 +205,10 @@ class Inspector(ABC):
         """Tables of which a row that is filled in all columns may not fit into its page."""
         return []
 
+    def versioned(self, tables: Sequence[str]) -> list[str]:
+        """Tables that keep all former versions of their rows."""
+        return []
+
     def mentions(self, definition: str, column: str) -> bool:
         """Whether a check is about the column, quoted or bare."""
         bare = rf"(?<![\w$`\".']){re.escape(column)}(?![\w$`\".'(])"

@@ -143,7 +143,8 @@ class Database(Loading, Cutting, Indexing, Positions):
             name: None if rows is None else int(rows)
             for name, rows in self.query(
                 "SELECT table_name, table_rows FROM information_schema.tables "
-                "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+                "WHERE table_schema = DATABASE() "
+                "AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')"
             )
         }
 

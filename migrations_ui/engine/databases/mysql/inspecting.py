@@ -270,6 +270,17 @@ class Inspector(inspecting.Inspector):
             )
         ]
 
+    def versioned(self, tables: Sequence[str]) -> list[str]:
+        return [
+            table
+            for (table,) in self._about(
+                "SELECT table_name FROM information_schema.tables "
+                "WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' "
+                "AND table_name IN ({}) ORDER BY 1",
+                tables,
+            )
+        ]
+
     def _about(self, sql: str, tables: Sequence[str]) -> list[tuple[Any, ...]]:
         """Rows of a query whose `{}` stands for the list of tables."""
         if not tables:
