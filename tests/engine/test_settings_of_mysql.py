@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.errors import ServerError
 from tests.conftest import MakeDatabase
 from tests.engine.conftest import OpenDatabase, read_all, run, typed
 
@@ -45,6 +46,19 @@ def test_a_limit_for_selects_cuts_no_table_short(
     limited = open_database(url, init_command="SET SESSION sql_select_limit = 2")
     assert read_all(limited, "t", typed(limited, "t")) == b"1\n2\n3\n"
     assert limited.query("SELECT id FROM t") == [(1,), (2,), (3,)]
+
+
+def test_a_session_that_starts_read_only_writes_where_it_may(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database("mysql")
+    plain = open_database(url)
+    name = "tx_read_only" if plain.product == "MariaDB" else "transaction_read_only"
+    begin = f"SET SESSION {name} = 1"
+    run(open_database(url, init_command=begin), "CREATE TABLE t (id int NOT NULL PRIMARY KEY)")
+    assert list(plain.estimates()) == ["t"]
+    with pytest.raises(ServerError):
+        run(open_database(url, read_only=True, init_command=begin), "DROP TABLE t")
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def test_a_disk_that_is_too_small_is_a_warning(
         ({"packet": 65_536}, "packet-too-small", Severity.BLOCKER),
         ({"is_read_only": True}, "destination-read-only", Severity.BLOCKER),
         ({"encoding": "LATIN1", "holds_unicode": False}, "encoding-not-unicode", Severity.WARNING),
+        ({"writes_unasked": False}, "transactions-read-only", Severity.WARNING),
         ({"is_strict": False}, "sql-mode-not-strict", Severity.INFO),
         ({"loads_from_file": False}, "local-infile-off", Severity.INFO),
         ({"knows_time_zones": False}, "time-zones-missing", Severity.INFO),

@@ -145,6 +145,16 @@ def collations(source: Side, dest: Side, there: Settings, here: Settings) -> Ite
 
 def habits(here: Settings) -> Iterator[Finding]:
     """What does no harm to a copy, and is good to know."""
+    if not here.writes_unasked:
+        yield Finding(
+            code="transactions-read-only",
+            severity=Severity.WARNING,
+            message="Sessions of the destination's server start read-only (tx_read_only, "
+            "transaction_read_only). Cutover's own do not; but the site, `migrate` and the steps "
+            "after a copy could not write.",
+            remedy="SET GLOBAL TRANSACTION READ WRITE, and take the setting out of the server's "
+            "configuration.",
+        )
     if not here.is_strict:
         yield Finding(
             code="sql-mode-not-strict",

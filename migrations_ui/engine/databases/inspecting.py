@@ -25,6 +25,7 @@ class Settings:
     collation: str = ""
     folds_case: bool = False  # "A" = "a": in comparisons, in unique columns
     is_read_only: bool = False  # whoever connects as we do can't write
+    writes_unasked: bool = True  # a session that says nothing of it may write
     is_strict: bool = True  # a value that doesn't fit is refused, not altered
     loads_from_file: bool = True
     knows_time_zones: bool = True

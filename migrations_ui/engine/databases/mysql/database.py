@@ -104,11 +104,10 @@ class Database(Loading, Cutting, Indexing, Positions):
     def _prepare_session(self, connection: Any, init_command: str) -> None:
         """Values are formatted the same way whatever the server's settings are."""
         cursor = connection.cursor()
-        if self.read_only:
-            cursor.execute("SET SESSION TRANSACTION READ ONLY")
-        elif init_command and "READ ONLY" not in init_command.upper():
+        if not self.read_only and init_command and "READ ONLY" not in init_command.upper():
             cursor.execute(init_command)
-        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        access = "READ ONLY" if self.read_only else "READ WRITE"
+        cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}")
         cursor.execute("SET NAMES utf8mb4")
         cursor.execute(SETTINGS)
         with suppress(MySQLdb.Error):  # a cluster may have no such locks

@@ -79,10 +79,12 @@ class Inspector(inspecting.Inspector):
     # -- The server -------------------------------------------------------------------------------
 
     def settings(self) -> Settings:
-        ((encoding, collation, folds, read_only, mode, local_infile, packet, zone),) = (
+        transactions = "tx_read_only" if self.is_mariadb else "transaction_read_only"
+        ((encoding, collation, folds, read_only, careful, mode, local_infile, packet, zone),) = (
             self.database.query(
                 "SELECT @@character_set_database, @@collation_database,"
-                " @@collation_database LIKE '%\\_ci', @@global.read_only, @@global.sql_mode,"
+                " @@collation_database LIKE '%\\_ci', @@global.read_only,"
+                f" @@global.{transactions}, @@global.sql_mode,"
                 " @@local_infile, @@max_allowed_packet,"
                 " CONVERT_TZ('2000-01-01', 'UTC', 'Europe/Paris') IS NOT NULL"
             )
@@ -92,6 +94,7 @@ class Inspector(inspecting.Inspector):
             collation=collation,
             folds_case=bool(folds),
             is_read_only=bool(read_only) and self._is_refused(),
+            writes_unasked=not careful,
             is_strict="STRICT_" in mode,
             loads_from_file=bool(local_infile),
             knows_time_zones=bool(zone),
