@@ -122,6 +122,7 @@ def compare(
         lambda: clocks.timestamps(report.layouts, source, dest),
         lambda: constraints.constraints(tables, dest),
         lambda: tables_.without_model(source, dest, app_labels),
+        lambda: tables_.referred_from_elsewhere(dest),
         lambda: tables_.unmanaged(source, app_labels),
         lambda: tables_.of_another_vendor(dest, app_labels),
     )

@@ -9,6 +9,7 @@ from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.inspecting import inspect
 from migrations_ui.engine.databases.sqlite.inspecting import checks_in
+from migrations_ui.engine.findings import Severity
 from tests.engine_preflight.conftest import VENDORS, Check, Make, alarms, execute, places
 
 ORDERS = "the Orders"
@@ -236,3 +237,30 @@ def test_checks_are_found_in_the_text_of_a_table() -> None:
         ("", "c in (1, (2))"),
         ('its ""name', '("a" > 1 OR \')\' = "b")'),
     ]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_of_another_schema_that_a_wipe_would_orphan_is_named(
+    rows: int, shop: Make, empty: Make, check: Check
+) -> None:
+    source, dest, elsewhere = shop("postgresql"), shop("mysql"), empty("mysql")
+    execute(
+        dest,
+        "INSERT INTO shop_customer (id, email, name, slug, note, is_active, data)"
+        " VALUES (7, 'a@example.org', 'a', 'a', '', 1, '{}')",
+    )
+    execute(
+        elsewhere,
+        "CREATE TABLE visit (id int PRIMARY KEY, who bigint, day date, CONSTRAINT visitor"
+        f" FOREIGN KEY (who) REFERENCES {dest['NAME']}.shop_customer (id))",
+        "INSERT INTO visit VALUES (1, NULL, NULL)",
+        *["INSERT INTO visit VALUES (2, 7, NULL)"] * rows,
+    )
+    (found,) = alarms(check(source, dest))
+    assert found.code == "referred-from-elsewhere"
+    assert found.severity is (Severity.BLOCKER if rows else Severity.WARNING)
+    assert (found.label, found.table) == ("shop.Customer", "shop_customer")
+    assert f"{elsewhere['NAME']}.visit" in found.message
+    assert f"ALTER TABLE `{elsewhere['NAME']}`.`visit` DROP FOREIGN KEY `visitor`" in found.remedy
+    execute(elsewhere, "ALTER TABLE visit DROP FOREIGN KEY visitor")
+    assert alarms(check(source, dest)) == []

@@ -27,7 +27,9 @@ def without_model(source: Side, dest: Side, app_labels: Collection[str]) -> Iter
         )
         if side is source:
             lost = {
-                name: label for name, label in made_for(names, app_labels) if has_rows(side, name)
+                name: label
+                for name, label in made_for(names, app_labels)
+                if has_rows(side, side.database.quote(name))
             }
             yield from (not_loaded(name, label) for name, label in lost.items())
             names = [name for name in names if name not in lost]
@@ -61,10 +63,37 @@ def made_for(names: Sequence[str], app_labels: Collection[str]) -> Iterator[tupl
     yield from ((name, labels[name.lower()]) for name in names if name.lower() in labels)
 
 
-def has_rows(side: Side, name: str) -> bool:
-    """Whether there may be rows in the table: one that can't be read may have some."""
+def referred_from_elsewhere(dest: Side) -> Iterator[Finding]:
+    """Rows of other databases of the same server, which a wipe would leave without their parents.
+
+    MySQL keeps foreign keys between databases, and does not look at them while rows are wiped.
+    """
+    quote = dest.database.quote
+    for found in dest.inspector.outsiders(dest.tables):
+        name = f"{quote(found.schema)}.{quote(found.table)}"
+        refers = " AND ".join(f"{quote(column)} IS NOT NULL" for column in found.columns)
+        in_use = has_rows(dest, f"{name} WHERE {refers}")
+        yield Finding(
+            code="referred-from-elsewhere",
+            severity=Severity.BLOCKER if in_use else Severity.WARNING,
+            label=dest.labels.get(found.parent, ""),
+            table=found.parent,
+            message=f"{found.schema}.{found.table}, in another database of the destination's "
+            f"server, refers to {found.parent} by the foreign key {found.name}. "
+            + (
+                "The wipe would leave its rows without what they refer to, and nothing would tell."
+                if in_use
+                else "No row does at the moment; one that is added during the run may lead nowhere."
+            ),
+            remedy="See that its rows may go or will still fit, and take the key off: ALTER TABLE "
+            f"{name} DROP FOREIGN KEY {quote(found.name)}. Adding it after the run checks them.",
+        )
+
+
+def has_rows(side: Side, rows: str) -> bool:
+    """Whether there may be such rows, which come after FROM: what can't be read may have some."""
     try:
-        return bool(side.database.query(f"SELECT 1 FROM {side.database.quote(name)} LIMIT 1"))
+        return bool(side.database.query(f"SELECT 1 FROM {rows} LIMIT 1"))
     except ServerError as error:
         if error.transient:
             raise

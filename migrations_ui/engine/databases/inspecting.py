@@ -66,6 +66,17 @@ class Session:
 
 
 @dataclass(frozen=True)
+class Outsider:
+    """A foreign key that leads to a table from one that is not in this database."""
+
+    schema: str
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+
+
+@dataclass(frozen=True)
 class Index:
     """An index, or the uniqueness that one enforces."""
 
@@ -204,6 +215,10 @@ class Inspector(ABC):
 
     def too_wide(self, tables: Sequence[str]) -> list[Width]:
         """Tables of which a row that is filled in all columns may not fit into its page."""
+        return []
+
+    def outsiders(self, tables: Sequence[str]) -> list[Outsider]:
+        """Foreign keys from elsewhere to these tables, as far as this account may see them."""
         return []
 
     def versioned(self, tables: Sequence[str]) -> list[str]:

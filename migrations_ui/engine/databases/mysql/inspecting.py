@@ -14,6 +14,7 @@ from migrations_ui.engine.databases.inspecting import (
     Clock,
     Index,
     Lack,
+    Outsider,
     Session,
     Settings,
     grouped_indexes,
@@ -271,6 +272,22 @@ class Inspector(inspecting.Inspector):
                 "AND table_name IN ({}) ORDER BY 1",
                 tables,
             )
+        ]
+
+    def outsiders(self, tables: Sequence[str]) -> list[Outsider]:
+        found: dict[tuple[str, str, str, str], list[str]] = {}
+        for *key, column in self._about(
+            "SELECT table_schema, table_name, constraint_name, referenced_table_name, column_name "
+            "FROM information_schema.key_column_usage WHERE table_schema <> DATABASE() "
+            "AND referenced_table_schema = DATABASE() AND referenced_table_name IN ({}) "
+            "ORDER BY 1, 2, 3, ordinal_position",
+            tables,
+        ):
+            schema, table, name, parent = key
+            found.setdefault((schema, table, name, parent), []).append(column)
+        return [
+            Outsider(schema, table, name, tuple(columns), parent)
+            for (schema, table, name, parent), columns in found.items()
         ]
 
     def versioned(self, tables: Sequence[str]) -> list[str]:
