@@ -117,6 +117,19 @@ def test_a_key_that_sqlite_folds_clashes_as_well(source: str, sides: MakeSides) 
     assert not between.survives(name)
 
 
+@pytest.mark.parametrize("dest", [PG, SQ])
+def test_texts_that_only_the_source_folds_are_no_duplicates(dest: str, sides: MakeSides) -> None:
+    between = sides(SQ, dest)
+    columns = "id integer NOT NULL PRIMARY KEY, v varchar(9)"
+    name = between.create(f"{columns} COLLATE NOCASE", f"{columns} UNIQUE")
+    between.fill(name, [(1, "x"), (2, "X")])
+    assert between.check(name) == []
+    assert between.survives(name)
+    between.fill(name, [(3, "X")])
+    (found,) = between.check(name)
+    assert (found.code, found.rows, found.sample_keys) == ("duplicate", 2, ("2", "3"))
+
+
 def test_a_unique_key_that_both_sqlites_fold_alike_is_not_looked_at(sides: MakeSides) -> None:
     between = sides(SQ, SQ)
     folded = "id varchar(9) COLLATE NOCASE NOT NULL PRIMARY KEY, v varchar(9)"

@@ -57,6 +57,9 @@ class Reader(readers.Reader):
         text = f"readable({bytes_of(name)})"
         return f"CASE typeof({name}) WHEN 'blob' THEN hex({name}) ELSE {text} END"
 
+    def bytewise(self, column: Column) -> str:
+        return self.exact(column)
+
     def exact(self, column: Column) -> str:
         return f"{self.name(column)} COLLATE BINARY"
 
