@@ -66,7 +66,7 @@ def modules_of_models(config: AppConfig) -> dict[str, Path]:
             for name in packages
             if not name.startswith("test")
             and Path(folder, name) not in others
-            and Path(folder, name, "__init__.py").exists()
+            and any(Path(folder, name).glob("*.py"))  # it need not have an __init__.py
         )
         if "models.py" in files:
             path = Path(folder, "models.py")

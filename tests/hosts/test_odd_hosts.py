@@ -112,7 +112,6 @@ from django.db import models
 class Tablet(models.Model):
     pass
 """,
-    "vault/__init__.py": "",
     "vault/models.py": """
 from django.db import models
 class Coin(models.Model):
