@@ -117,6 +117,18 @@ def test_an_audit_by_hand_applies_the_transforms_of_the_last_run(shop: Shop) -> 
     assert audited().verdict == "differs"
 
 
+def test_of_several_runs_the_last_one_says_which_transforms_apply(shop: Shop) -> None:
+    count(LABELS)
+    options = services.Options(transforms=("auth.Group.name=strip-nul",))
+    plan = services.plan(LABELS, transforms=options.transforms)
+    run = services.start(LABELS, plan.dest.name, plan.fingerprint, "alice", options=options)
+    assert ended(run).transforms == ["auth.Group.name=strip-nul"]
+    assert ended(start("auth.Group")).status == "succeeded"
+    assert audited().transforms == []
+    plan = services.catch_up_plan(LABELS)
+    assert plan.transforms == ()
+
+
 # -- Rows that were set aside ----------------------------------------------------------------------
 
 
