@@ -111,6 +111,14 @@ def test_labels_choose_tables_and_exclude_leaves_some_out(registry: Site) -> Non
     assert not any(label.startswith("registry") for label in labels)
 
 
+def test_what_stays_behind_is_said_and_is_no_error(registry: Site, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "source.sqlite3")) as connection:
+        connection.execute("ALTER TABLE registry_proxy ADD legacy varchar(9)")
+    done = registry.manage("copydata", "--all", "--wipe", NAME, "--json")
+    assert "column legacy that neither the model nor the destination has" in done.stderr
+    assert json.loads(done.stdout)["status"] == "succeeded"
+
+
 def test_reverse_exchanges_the_two_and_wants_the_other_name(registry: Site, tmp_path: Path) -> None:
     registry.manage("copydata", "--all", "--wipe", NAME)
     done = registry.manage("copydata", "--all", "--reverse", "--wipe", NAME, fails=True)
