@@ -104,6 +104,14 @@ def test_a_computed_column_that_became_a_plain_one(shop: Make, check: Check) -> 
     assert places(check(source, dest)) == {("generated-missing-destination", ORDERS, "large")}
 
 
+@pytest.mark.parametrize(("source", "told"), [("sqlite", [ORDERS]), ("postgresql", [])])
+def test_a_column_that_another_vendor_may_compute_otherwise_is_told(
+    source: str, told: list[str], shop: Make, check: Check
+) -> None:
+    found = check(shop(source), shop("postgresql")).findings
+    assert [f.table for f in found if f.code == "generated-compared"] == told
+
+
 def test_a_plain_column_that_the_destination_computes_blocks_once_it_has_values(
     shop: Make, check: Check
 ) -> None:

@@ -100,6 +100,7 @@ class Columns:
         self.sized = source.inspector.enforces_types and dest.inspector.enforces_types
         self.dest_is_sized = dest.inspector.enforces_types
         self.dest_has_uuids = dest_has_uuids
+        self.same_vendor = source.database.vendor == dest.database.vendor
 
     def narrower(self) -> Iterator[Finding]:
         """Columns of the destination into which not everything fits that the source may hold."""
@@ -143,7 +144,7 @@ class Columns:
                 yield from self.type(field, copied[column.name])
 
     def computed(self, field: Field[Any, Any], column: Column) -> Iterator[Finding]:
-        """Columns that only one of model and destination takes for computed."""
+        """Columns that one of model and destination takes for computed, or both do."""
         if not column.generated:
             yield self.finding(
                 "generated-missing-destination",
@@ -155,6 +156,17 @@ class Columns:
             )
         elif not getattr(field, "generated", False):
             yield self.computed_there(column)
+        elif not self.same_vendor:
+            yield self.finding(
+                "generated-compared",
+                Severity.INFO,
+                column.name,
+                f"The destination computes {column.name} itself, and another vendor's server may "
+                "do so otherwise (lower and upper case beyond ASCII, divisions, rounding). The "
+                "audit compares it: where the two differ the run is not green.",
+                "See in a rehearsal that they don't. Else only another expression of the field "
+                "helps, on both databases.",
+            )
 
     def computed_there(self, column: Column) -> Finding:
         """A column that a model has as a plain one elsewhere, as Label Studio's for searching."""
