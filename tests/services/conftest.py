@@ -210,11 +210,14 @@ def much_to_copy(shop: Shop) -> None:
 
 
 # Triggers that hold up each row of the log.
-SLOW_SQLITE = (
+HELD_UP_SQLITE = (
     "CREATE TRIGGER slow AFTER INSERT ON django_admin_log BEGIN SELECT"
-    " (WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
+    " (WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {})"
     " SELECT count(*) FROM n); END"
 )
+SLOW_SQLITE = HELD_UP_SQLITE.format(700)
+# A chunk takes longer than a cancel does, on a fast machine as well.
+CRAWLING_SQLITE = HELD_UP_SQLITE.format(12_000)
 SLOW_POSTGRES = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
     "AS 'BEGIN PERFORM pg_sleep(0.0001); RETURN NEW; END';"

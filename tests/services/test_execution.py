@@ -16,6 +16,7 @@ from migrations_ui.engine.errors import RowRefused
 from migrations_ui.models import DroppedConstraint, Run, TableCopy
 from migrations_ui.recorder import Recorder
 from tests.services.conftest import (
+    CRAWLING_SQLITE,
     GROUPS,
     PATIENCE,
     SLOW_POSTGRES,
@@ -231,7 +232,7 @@ def test_a_running_copy_stops_within_a_chunk_and_its_table_is_empty(
     shop: Shop, admin_client: Client
 ) -> None:
     much_to_copy(shop)
-    shop.execute("dest", SLOW_SQLITE)
+    shop.execute("dest", CRAWLING_SQLITE)
     run = start(*LOG)
     with in_a_worker(run):
         wait_for_rows(run)

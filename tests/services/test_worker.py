@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import manage
 from tests.services.conftest import (
+    CRAWLING_SQLITE,
     GROUPS,
-    SLOW_SQLITE,
     Shop,
     much_to_copy,
 )
@@ -121,7 +121,7 @@ def test_a_cancel_is_acknowledged_and_takes_effect_within_a_chunk(
     deployment: Deployment, worker: StartWorker, shop: Shop
 ) -> None:
     much_to_copy(shop)
-    shop.execute("dest", SLOW_SQLITE)
+    shop.execute("dest", CRAWLING_SQLITE)
     worker(deployment)
     run = deployment.start(*LOG)
     deployment.wait_for_rows(run)
