@@ -13,6 +13,7 @@ from pathlib import Path
 from django.apps import AppConfig, apps
 from django.db.migrations.loader import MigrationLoader
 
+TESTS = {"test", "tests", "testing"}
 CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 NAME = re.compile(r"\bname=[\"'](\w+)[\"']")
 
@@ -64,7 +65,7 @@ def modules_of_models(config: AppConfig) -> dict[str, Path]:
         packages[:] = sorted(
             name
             for name in packages
-            if not name.startswith("test")
+            if name not in TESTS
             and Path(folder, name) not in others
             and any(Path(folder, name).glob("*.py"))  # it need not have an __init__.py
         )

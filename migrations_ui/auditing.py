@@ -37,6 +37,7 @@ from migrations_ui.throttle import Throttle
 from migrations_ui.ticker import Ticker
 from migrations_ui.verdicts import (
     COLUMNS,
+    NOT_COMPARED,
     as_json,
     note,
     row_problems,
@@ -312,7 +313,7 @@ class Auditing:
     def _report(self, findings: Iterable[Finding]) -> None:
         """A table that a side lacks differs, and so does one with a column that can't be compared.
 
-        A column of the source that neither the models nor the destination know is only noted.
+        A column of the source that is not copied, and so not compared, is only noted.
         """
         for finding in findings:
             row = self.report.tables.get(label=finding.label)
@@ -323,7 +324,7 @@ class Auditing:
                 )
             if finding.code.startswith("table-missing"):
                 row.status = AuditedTable.Status.DONE
-            if finding.code == "column-extra-source":
+            if finding.code in NOT_COMPARED:
                 row.structure = [*row.structure, note(COLUMNS, finding.message)]
             row.save()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from django.conf import settings
@@ -140,26 +140,30 @@ def check(tables: Sequence[Table], *, reverse: bool) -> Report:
     """The engine's preflight with this process's configuration."""
     report = preflight.check(endpoints(reverse=reverse), tables, host_app_labels())
     if report.source and report.dest:
-        report.findings += local_times({report.source.vendor, report.dest.vendor})
+        report.findings += local_times(report.source.vendor, report.dest.vendor)
     if report.dest:
         report.findings = journal.explained(report.findings, report.dest.identity)
     return report
 
 
-def local_times(vendors: Set[str]) -> Iterator[Finding]:
+def local_times(source: str, dest: str) -> Iterator[Finding]:
     """That the site's DATABASES name a TIME_ZONE, in which MySQL and SQLite keep its datetimes."""
-    zone = settings.HOST_TIME_ZONE
-    if not zone or zone == "UTC" or vendors == {"postgresql"}:
+    zone, keeps_moments = settings.HOST_TIME_ZONE, "postgresql"
+    if not zone or zone == "UTC" or source == dest == keeps_moments:
         return
-    if "postgresql" in vendors:
+    if keeps_moments in (source, dest):
+        first = (
+            ""
+            if source == keeps_moments
+            else "While the site is off, turn these datetimes into UTC, column by column. "
+        )
         yield Finding(
             code="time-zone-of-database",
             severity=Severity.BLOCKER,
             message=f"The site's DATABASES say TIME_ZONE = {zone!r}: MySQL and SQLite keep its "
             "datetimes as local times of that zone, PostgreSQL does not. Each would be read as "
             "another moment after the copy.",
-            remedy="While the site is off, turn these datetimes into UTC, column by "
-            "column, and take TIME_ZONE out of DATABASES; then copy.",
+            remedy=f"{first}Take TIME_ZONE out of DATABASES, then copy.",
         )
     else:
         yield Finding(

@@ -8,6 +8,8 @@ from migrations_ui.models import Audit, AuditedTable
 
 Verdict = Audit.Verdict
 COLUMNS = "columns"  # what a line is called that tells of a column which was not compared
+# Findings about such a column.
+NOT_COMPARED = {"column-extra-source", "generated-not-copied"}
 
 
 def transforms_of(layout: Layout) -> list[str]:

@@ -191,7 +191,8 @@ class Matching:
         if dest is not None:
             del self.dest[dest.name]
         if dest is not None and dest.generated:
-            return  # the destination computes it
+            self.computed_in_dest(source, dest)
+            return
         if source is None or dest is None:
             self.missing(name, "source" if source is None else "destination")
             return
@@ -245,13 +246,28 @@ class Matching:
             "Nothing to do.",
         )
 
+    def computed_in_dest(self, source: Column | None, dest: Column) -> None:
+        """Tell of a column that a source of another vendor has as a plain one, and leaves empty."""
+        if source is None or source.generated:
+            return
+        if not has_values(self.source_db, self.source_name, source):
+            self.find(
+                "generated-not-copied",
+                Severity.WARNING,
+                dest.name,
+                f"The destination computes {dest.name}, in which the source has no value: nothing "
+                "of it is copied or compared.",
+                "Nothing to do if the site wants it computed.",
+            )
+
     def computed_in_source(self, source: Column, dest: Column) -> None:
+        """Tell of a column whose computed values are nothing to the destination."""
         self.find(
             "generated-not-copied",
             Severity.WARNING,
             source.name,
             f"The source computes {source.name}, a {source.type}, and the destination has a plain "
-            f"column of {dest.type} for it: it stays empty there.",
+            f"column of {dest.type} for it: it stays empty there, and is not compared.",
             "Nothing to do if the site does without it on this database.",
         )
 

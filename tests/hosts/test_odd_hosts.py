@@ -112,7 +112,7 @@ from django.db import models
 class Tablet(models.Model):
     pass
 """,
-    "vault/models.py": """
+    "testimonials/models.py": """
 from django.db import models
 class Coin(models.Model):
     pass
@@ -124,7 +124,7 @@ class Seal(models.Model):
     pass
 """,
     "kept.py": """
-import archive.vault.models
+import archive.testimonials.models
 from django.db import models
 class Seal(models.Model):
     scrolls = models.ManyToManyField("archive.Scroll")

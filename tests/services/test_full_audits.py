@@ -78,6 +78,23 @@ def test_an_index_that_neither_side_has_is_not_lost(copied: Shop) -> None:
     assert audited("auth.Group_permissions").verdict == "identical"
 
 
+def test_a_column_that_is_computed_on_one_side_and_empty_on_the_other_is_noted(
+    copied: Shop,
+) -> None:
+    """It is not compared, and the audit says so."""
+    copied.execute("source", "ALTER TABLE auth_group ADD search text")
+    computed = "ALTER TABLE auth_group ADD search text GENERATED ALWAYS AS (upper(name)) VIRTUAL"
+    copied.execute("dest", computed)
+    found = table(audited())
+    (line,) = (line for line in found.structure if line["what"] == "columns")
+    assert "The destination computes search, in which the source has no value" in line["message"]
+    assert found.verdict == "identical"
+    copied.execute("source", "UPDATE auth_group SET search = 'x' WHERE id = 1")
+    found = table(audited())
+    assert (found.verdict, found.different) == ("differs", GROUPS)
+    assert "columns" not in [line["what"] for line in found.structure]
+
+
 def test_a_row_that_leads_nowhere_makes_the_table_differ(copied: Shop) -> None:
     for side in ("source", "dest"):
         copied.execute(

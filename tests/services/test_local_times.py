@@ -10,19 +10,21 @@ from migrations_ui.plans import local_times
 
 
 @pytest.mark.parametrize(
-    ("zone", "vendors", "severities"),
+    ("zone", "source", "dest", "told"),
     [
-        ("Europe/Berlin", {"mysql", "postgresql"}, [Severity.BLOCKER]),
-        ("Europe/Berlin", {"sqlite", "postgresql"}, [Severity.BLOCKER]),
-        ("Europe/Berlin", {"sqlite", "mysql"}, [Severity.WARNING]),
-        ("Europe/Berlin", {"mysql"}, [Severity.WARNING]),
-        ("Europe/Berlin", {"postgresql"}, []),
-        ("UTC", {"mysql", "postgresql"}, []),
-        (None, {"mysql", "postgresql"}, []),
+        ("Europe/Berlin", "mysql", "postgresql", [(Severity.BLOCKER, True)]),
+        ("Europe/Berlin", "postgresql", "sqlite", [(Severity.BLOCKER, False)]),
+        ("Europe/Berlin", "sqlite", "mysql", [(Severity.WARNING, False)]),
+        ("Europe/Berlin", "mysql", "mysql", [(Severity.WARNING, False)]),
+        ("Europe/Berlin", "postgresql", "postgresql", []),
+        ("UTC", "mysql", "postgresql", []),
+        (None, "mysql", "postgresql", []),
     ],
 )
 def test_local_times_do_not_cross_to_a_server_that_keeps_moments(
-    zone: str | None, vendors: set[str], severities: list[Severity]
+    zone: str | None, source: str, dest: str, told: list[tuple[Severity, bool]]
 ) -> None:
+    """And it is the source's datetimes alone that may have to be turned into UTC."""
     with override_settings(HOST_TIME_ZONE=zone):
-        assert [found.severity for found in local_times(vendors)] == severities
+        found = list(local_times(source, dest))
+    assert [(one.severity, "into UTC" in one.remedy) for one in found] == told

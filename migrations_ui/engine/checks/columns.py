@@ -155,7 +155,16 @@ class Columns:
                 "Drop the column there and let the migration make it again.",
             )
         elif not getattr(field, "generated", False):
-            yield self.computed_there(column)
+            if self.source_has_values(column):
+                yield self.finding(
+                    "generated-destination",
+                    Severity.BLOCKER,
+                    column.name,
+                    f"The destination computes {column.name}, which the model does not know: the "
+                    "source's values can't be written.",
+                    f"If they are needed, ALTER TABLE {self.layout.dest_name}: make {column.name} "
+                    "a plain column; else empty the column in the source.",
+                )
         elif not self.same_vendor:
             yield self.finding(
                 "generated-compared",
@@ -167,27 +176,6 @@ class Columns:
                 "See in a rehearsal that they don't. Else only another expression of the field "
                 "helps, on both databases.",
             )
-
-    def computed_there(self, column: Column) -> Finding:
-        """A column that a model has as a plain one elsewhere, as Label Studio's for searching."""
-        if not self.source_has_values(column):
-            return self.finding(
-                "generated-not-copied",
-                Severity.WARNING,
-                column.name,
-                f"The destination computes {column.name}, in which the source has no value: "
-                "nothing of it is copied.",
-                "Nothing to do if the site wants it computed.",
-            )
-        return self.finding(
-            "generated-destination",
-            Severity.BLOCKER,
-            column.name,
-            f"The destination computes {column.name}, which the model does not know: the "
-            "source's values can't be written.",
-            f"If they are needed, ALTER TABLE {self.layout.dest_name}: make {column.name} a plain "
-            "column; else empty the column in the source.",
-        )
 
     def source_has_values(self, column: Column) -> bool:
         source, table = self.source.database, self.layout.source_name

@@ -146,28 +146,27 @@ class Inspector(inspecting.Inspector):
 
     def sessions(self, tables: Sequence[str]) -> list[Session]:
         in_transaction = self._in_transaction()
+        here = {
+            int(number): (user, host, statement)
+            for number, user, host, schema, _command, _time, _state, statement, *_ in (
+                self.database.query("SHOW FULL PROCESSLIST")
+            )
+            if schema == self.database.config["NAME"]
+        }
         found = []
-        for (
-            number,
-            user,
-            host,
-            schema,
-            _command,
-            _time,
-            _state,
-            statement,
-            *_,
-        ) in self.database.query("SHOW FULL PROCESSLIST"):
-            if schema == self.database.config["NAME"] and not self._is_own(number):
-                busy = number in in_transaction or bool(WRITES.match(statement or ""))
-                found.append(Session(f"{user} from {host.rpartition(':')[0] or host}", busy))
+        for number in here.keys() - self._own(list(here)):
+            user, host, statement = here[number]
+            busy = number in in_transaction or bool(WRITES.match(statement or ""))
+            found.append(Session(f"{user} from {host.rpartition(':')[0] or host}", busy))
         return sorted(found, key=lambda session: (not session.is_busy, session.who))
 
-    def _is_own(self, number: int) -> bool:
-        """Whether it is this connection, or another one of Cutover's."""
-        holder = f"IS_USED_LOCK({OWN.format(number)})"
-        sql = f"SELECT {number} IN (CONNECTION_ID(), COALESCE({holder}, 0))"
-        return bool(self.database.query(sql)[0][0])
+    def _own(self, numbers: Sequence[int]) -> set[int]:
+        """Those of the connections that are this one, or another one of Cutover's."""
+        mine = (
+            f"{n} IN (CONNECTION_ID(), COALESCE(IS_USED_LOCK({OWN.format(n)}), 0))" for n in numbers
+        )
+        (answers,) = self.database.query(f"SELECT {', '.join(mine)}") if numbers else ((),)
+        return {number for number, answer in zip(numbers, answers, strict=True) if answer}
 
     def _in_transaction(self) -> set[int]:
         """The connections with an open transaction, if this account may see them."""

@@ -263,17 +263,19 @@ class Database(Cutting, Indexing, Positions, Sessions):
 
     def wipe(self, tables: Sequence[str]) -> None:
         if tables:
-            found = [
-                # What inherits from a table was not chosen; a partitioned one is its partitions.
-                name if self._is_partitioned(name) else f"ONLY {name}"
-                for name in map(self.quote, tables)
-            ]
-            self.execute(f"TRUNCATE {', '.join(found)}")
+            names = [self.quote(table) for table in tables]
+            # What inherits from a table was not chosen; a partitioned one is its partitions.
+            whole = self._partitioned(names)
+            self.execute(f"TRUNCATE {', '.join(n if n in whole else f'ONLY {n}' for n in names)}")
 
-    def _is_partitioned(self, quoted: str) -> bool:
-        return self.query("SELECT relkind FROM pg_class WHERE oid = %s::regclass", [quoted]) == [
-            ("p",)
-        ]
+    def _partitioned(self, quoted: Sequence[str]) -> set[str]:
+        """Those of the tables that are partitioned."""
+        found = self.query(
+            "SELECT n FROM unnest(%s::text[]) n JOIN pg_class ON oid = n::regclass "
+            "WHERE relkind = 'p'",
+            [list(quoted)],
+        )
+        return {name for (name,) in found}
 
     def list_keys(self, table: str, key: Sequence[str]) -> str:
         self.execute(
@@ -311,7 +313,7 @@ class Database(Cutting, Indexing, Positions, Sessions):
             return
         if not present:
             # A partitioned table takes no key that is not valid.
-            state = "" if self._is_partitioned(table) else "NOT VALID"
+            state = "" if self._partitioned([table]) else "NOT VALID"
             self.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition} {state}")
         self.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
