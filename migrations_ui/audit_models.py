@@ -27,12 +27,13 @@ class Audit(models.Model):
 
         IDENTICAL = "identical", "identical"
         DECLARED = "identical-but-for-transforms", "identical but for declared transforms"
+        COMPUTED = "identical-but-for-computed", "identical but for computed columns"
         COUNTS_ONLY = "counts-only", "counts only"  # counts agree; cells were not compared
         NOT_CHECKED = "not-checked", "not checked"
         DIFFERS = "differs", "differs"
 
     ACTIVE = (Status.QUEUED, Status.RUNNING, Status.CANCELLING)
-    GREEN = (Verdict.IDENTICAL, Verdict.DECLARED)
+    GREEN = (Verdict.IDENTICAL, Verdict.DECLARED, Verdict.COMPUTED)
 
     run = models.ForeignKey(
         "migrations_ui.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="audits"
@@ -86,7 +87,7 @@ class Audit(models.Model):
 
     @property
     def is_green(self) -> bool:
-        """Finished, and nothing differs but what was declared to."""
+        """Finished, and nothing differs but what was declared to, or what was never copied."""
         return self.status == self.Status.FINISHED and self.verdict in self.GREEN
 
 
@@ -114,6 +115,9 @@ class AuditedTable(models.Model):
     missing = models.BigIntegerField(null=True, blank=True, help_text="Rows.")
     extra = models.BigIntegerField(null=True, blank=True, help_text="Rows.")
     different = models.BigIntegerField(null=True, blank=True, help_text="Rows.")
+    computed = models.BigIntegerField(
+        default=0, help_text="Rows in which only columns differ that both databases compute."
+    )
     rejected = models.BigIntegerField(
         null=True, blank=True, help_text="Missing rows that a run has set aside."
     )
@@ -146,6 +150,10 @@ class AuditedTable(models.Model):
         return self.dest_rows - self.source_rows
 
     @property
+    def is_green(self) -> bool:
+        return self.verdict in Audit.GREEN
+
+    @property
     def progress(self) -> Progress:
         return Progress(
             self.compared_rows, self.expected_rows, finished=self.status == self.Status.DONE
@@ -159,6 +167,7 @@ class Difference(models.Model):
         MISSING = "missing"  # the source has the row, the destination doesn't
         EXTRA = "extra"  # the destination has the row, the source doesn't
         DIFFERENT = "different"
+        COMPUTED = "computed"  # by each database itself, and differently
 
     table = models.ForeignKey(AuditedTable, on_delete=models.CASCADE, related_name="differences")
     what = models.CharField(max_length=12, choices=What)
@@ -177,4 +186,4 @@ class Difference(models.Model):
 
     @property
     def is_whole_row(self) -> bool:
-        return self.what != self.What.DIFFERENT
+        return self.what in (self.What.MISSING, self.What.EXTRA)

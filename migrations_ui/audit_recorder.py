@@ -135,13 +135,18 @@ class AuditRecorder:
         table.source_rows, table.dest_rows = found.rows_source, found.rows_dest
         table.missing, table.extra = found.missing, found.extra
         table.different, table.rejected = found.different, found.rejected
+        table.computed = found.computed
         table.source_digest, table.dest_digest = found.digest_source, found.digest_dest
         if not found.is_identical:
             table.verdict = Audit.Verdict.DIFFERS
         with transaction.atomic():
             table.save()
             Difference.objects.bulk_create(
-                (Difference(table=table, **vars(one)) for one in found.differences), batch_size=200
+                (
+                    Difference(table=table, **vars(one))
+                    for one in (*found.differences, *found.computed_differences)
+                ),
+                batch_size=200,
             )
 
     def _rate(self) -> float | None:

@@ -39,6 +39,7 @@ from migrations_ui.verdicts import (
     COLUMNS,
     NOT_COMPARED,
     as_json,
+    computed_otherwise,
     note,
     row_problems,
     rows_are,
@@ -350,7 +351,8 @@ class Auditing:
         """Write a compared table's verdict: the worst of its cells and of all else."""
         row = self.report.tables.get(label=layout.label)
         lines = structure.tables[layout.label]
-        row.structure = [*row.structure, *map(as_json, lines)]
+        noted = [note(COLUMNS, computed_otherwise(row))] if row.computed else []
+        row.structure = [*row.structure, *noted, *map(as_json, lines)]
         problems = [text for line in lines for text in line.problems or ()]
         unchecked = any(line.problems is None for line in lines)
         self._write(

@@ -42,6 +42,9 @@ STATEMENTS = {
     "same on both sides.",
     Audit.Verdict.DECLARED: "Every cell of every row of the tables below was compared and is the "
     "same on both sides, but for the transforms that were declared.",
+    Audit.Verdict.COMPUTED: "Every cell of every row of the tables below was compared. All that "
+    "was copied is the same on both sides, but for transforms where any were declared; of columns "
+    "that each database computes itself, some values differ.",
 }
 
 
@@ -78,7 +81,7 @@ def doubts(audit: Audit, moves: list[positions.Since]) -> list[str]:
 
 
 def not_compared(audit: Audit) -> list[str]:
-    """Columns of the source that no model has, so that nothing was done about them."""
+    """Columns that stayed behind, and columns that both databases compute, but differently."""
     return [
         f"{table.label}: {line['message']}"
         for table in audit.tables.all()
@@ -239,6 +242,7 @@ def of_table(table: AuditedTable) -> dict[str, Any]:
         "missing",
         "extra",
         "different",
+        "computed",
         "rejected",
         "source_digest",
         "dest_digest",

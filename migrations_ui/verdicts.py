@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.structure import Line
-from migrations_ui.models import Audit, AuditedTable
+from migrations_ui.models import Audit, AuditedTable, Difference
 
 Verdict = Audit.Verdict
-COLUMNS = "columns"  # what a line is called that tells of a column which was not compared
+# What a line is called that tells of columns of which the verdict says nothing.
+COLUMNS = "columns"
 # Findings about such a column.
 NOT_COMPARED = {"column-extra-source", "generated-not-copied"}
 
@@ -45,7 +46,19 @@ def verdict_of(row: AuditedTable, *, unchecked: bool) -> str:
         return Verdict.DIFFERS
     if not compared:
         return Verdict.COUNTS_ONLY
+    if row.computed:
+        return Verdict.COMPUTED
     return Verdict.DECLARED if row.transforms else Verdict.IDENTICAL
+
+
+def computed_otherwise(row: AuditedTable) -> str:
+    """That the two servers compute columns of the table differently, in words."""
+    of_them = row.differences.filter(what=Difference.What.COMPUTED)
+    columns = sorted(set(of_them.values_list("column", flat=True)))
+    return (
+        f"Each database computes {', '.join(columns)} itself, and {rows_are(row.computed)} "
+        "computed differently. All that was copied is the same there."
+    )
 
 
 def note(what: str, message: str) -> dict[str, str]:

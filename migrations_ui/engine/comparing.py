@@ -8,52 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property, partial
 from typing import NamedTuple, Protocol
 
 from migrations_ui.engine.databases.base import Database, KeyList, KeyRange, Rows, TypedColumn
+from migrations_ui.engine.differences import Difference, What, difference, value_text
 from migrations_ui.engine.equality import Equality, differing
-from migrations_ui.engine.kinds import NULL, Kind, is_odd, unescape
+from migrations_ui.engine.kinds import NULL, Kind, unescape
 from migrations_ui.engine.layout import CopiedColumn, Layout
 
 # Differences of one table that are kept with their values; the others are counted.
 KEPT = 1_000
-# Bytes of a value that are kept.
-VALUE_BYTES = 16 * 1024
-# What is shown before the first byte that differs, where a value is too long to be kept.
-BEFORE = 200
+# And so many of those in what both sides compute.
+KEPT_COMPUTED = 100
 # Rows that seem to differ are read again, so many at once, but no more bytes of them than this.
 AT_ONCE = 200
 AT_ONCE_BYTES = 1024 * 1024
 # So many of a table.  Rows change while they are compared, but not that many.
 READ_AGAIN = 10_000
-
-
-class What(StrEnum):
-    """How a row differs."""
-
-    MISSING = "missing"  # the source has it, the destination doesn't
-    EXTRA = "extra"  # the destination has it, the source doesn't
-    DIFFERENT = "different"  # some of its values differ
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A value that differs, or a row that one side lacks: then the column is "" and its value the
-    whole row, as `column=value`, separated by tabs.
-
-    Values and keys are canonical texts; None is NULL, or no row.  `at` is the byte at which the
-    kept part of a long value begins, and `size` how long the longer of both is.
-    """
-
-    what: What
-    key: str
-    column: str
-    source: str | None
-    dest: str | None
-    at: int = 0
-    size: int = 0
 
 
 class RowDifference(NamedTuple):
@@ -69,8 +41,8 @@ class RowDifference(NamedTuple):
 class Comparison:
     """What comparing a table, or a part of it, has found.  Counts are of rows.
 
-    `rejected` rows are missing because they were set aside.  The digests are BLAKE2b of the
-    canonical rows of either side, in hex.
+    `rejected` rows are missing because they were set aside; `computed` rows differ in nothing that
+    was copied.  The digests are BLAKE2b of the canonical rows of either side, in hex.
     """
 
     rows_source: int = 0
@@ -78,20 +50,25 @@ class Comparison:
     missing: int = 0
     extra: int = 0
     different: int = 0
+    computed: int = 0
     rejected: int = 0
     differences: list[Difference] = field(default_factory=list)
+    computed_differences: list[Difference] = field(default_factory=list)
     digest_source: str = ""
     digest_dest: str = ""
 
     @property
     def is_identical(self) -> bool:
+        """Whether all that was copied, or is to be, is the same."""
         return not (self.missing or self.extra or self.different or self.rejected)
 
     def add(self, part: Comparison) -> None:
         """Take what another part of the same table has found; digests are not added."""
-        for name in ("rows_source", "rows_dest", "missing", "extra", "different", "rejected"):
+        for name in ("rows_source", "rows_dest", *What, "rejected"):
             setattr(self, name, getattr(self, name) + getattr(part, name))
         self.differences += part.differences[: KEPT - len(self.differences)]
+        left = KEPT_COMPUTED - len(self.computed_differences)
+        self.computed_differences += part.computed_differences[:left]
 
 
 Found = Callable[[RowDifference], None]
@@ -127,6 +104,12 @@ class Pair:
         # Without a key that says which row is meant, all columns do.
         self.key = self.layout.key_positions or list(range(len(self.layout.columns)))
         self.has_key = bool(self.layout.key_positions)
+        # The columns of which each server has values of its own, whatever the other one has.
+        self.computed = {
+            position
+            for position, column in enumerate(self.layout.columns)
+            if column.source.generated and column.dest.generated and source.vendor != dest.vendor
+        }
 
     @cached_property
     def key_columns(self) -> list[CopiedColumn]:
@@ -259,9 +242,10 @@ class Pair:
             return RowDifference(What.MISSING, key, source, None)
         if source is None:
             return RowDifference(What.EXTRA, key, None, dest)
-        if source == dest or not self.differing(source, dest):
+        if source == dest or not (found := self.differing(source, dest)):
             return None
-        return RowDifference(What.DIFFERENT, key, source, dest)
+        what = What.COMPUTED if self.computed.issuperset(found) else What.DIFFERENT
+        return RowDifference(what, key, source, dest)
 
     def told(self, row: RowDifference) -> list[Difference]:
         """A row's difference in full: one for each column that differs."""
@@ -286,38 +270,6 @@ class Pair:
         )
 
 
-def difference(what: What, key: str, column: str, source: bytes, dest: bytes) -> Difference:
-    """A difference with as much of the values as is kept: the part around where they part."""
-    size = max(len(source), len(dest))
-    text = value_text if column else row_text
-    if size <= VALUE_BYTES:
-        return Difference(what, key, column, text(source), text(dest), size=size)
-    at = 0 if NULL in (source, dest) else max(0, common(source, dest) - BEFORE)
-    part = slice(at, at + VALUE_BYTES)
-    return Difference(what, key, column, text(source[part]), text(dest[part]), at, size)
-
-
-def common(one: bytes, other: bytes) -> int:
-    """How many bytes two values have in common at their beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
-    return low
-
-
-def value_text(value: bytes) -> str | None:
-    """A canonical value for people: None for NULL, bytes that are no UTF-8 as `\\xff`."""
-    found = unescape(value)
-    odd = " (not of the column's kind)" if is_odd(value) else ""
-    return None if found is None else found.decode(errors="backslashreplace") + odd
-
-
-def row_text(line: bytes) -> str | None:
-    """A whole row, escaped as ever: else a tab in a value would look like one between two."""
-    return None if line == NULL else line.decode(errors="backslashreplace")
-
-
 class Suspects:
     """Rows that seem to differ: read once more on both sides, because rows may be changing."""
 
@@ -331,7 +283,7 @@ class Suspects:
     ) -> None:
         """`connections` are asked for when the first row is read again: those that rows are
         streamed through are busy.  `set_aside` are the source's canonical rows of a run's rejects;
-        `found` is told each row that differs."""
+        `found` is told each row of which something that is copied differs."""
         self.pair = pair
         self.connections = connections
         self.result = result
@@ -386,10 +338,16 @@ class Suspects:
             result.rejected += 1
             return
         setattr(result, row.what, getattr(result, row.what) + 1)
-        if len(result.differences) < KEPT:
-            result.differences += self.pair.told(row)[: KEPT - len(result.differences)]
+        if row.what is What.COMPUTED:
+            self._keep(row, result.computed_differences, KEPT_COMPUTED)
+            return
+        self._keep(row, result.differences, KEPT)
         if self.found is not None:
             self.found(row)
+
+    def _keep(self, row: RowDifference, kept: list[Difference], most: int) -> None:
+        if len(kept) < most:
+            kept += self.pair.told(row)[: most - len(kept)]
 
 
 def lines(blocks: Iterable[bytes]) -> list[bytes]:

@@ -18,16 +18,10 @@ from django.db import models
 from migrations_ui.engine import databases
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.chunks import Chunk
-from migrations_ui.engine.comparing import (
-    BEFORE,
-    VALUE_BYTES,
-    Comparison,
-    RowDifference,
-    Suspects,
-    What,
-)
+from migrations_ui.engine.comparing import Comparison, RowDifference, Suspects
 from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.differences import BEFORE, VALUE_BYTES, What
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.verifying import compare_table
 from tests.engine import values
@@ -198,6 +192,7 @@ def test_rows_that_are_missing_extra_or_exchanged_are_named(
         "missing": {"1", "20", "40"},
         "extra": {"999"},
         "different": {"5", "6"},
+        "computed": set(),
     }
     (extra,) = (one for one in found.differences if one.what == "extra")
     assert extra.source is None
@@ -360,6 +355,35 @@ def test_differences_beyond_what_is_kept_are_counted(
     told: list[RowDifference] = []
     found = compared(there, here, layout, found=told.append)
     assert (found.different, len(found.differences), len(told)) == (ROWS, 5, ROWS)
+
+
+def test_what_is_computed_differently_leaves_room_for_what_differs(
+    open_pair: OpenPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrations_ui.engine.comparing.KEPT", 4)
+    monkeypatch.setattr("migrations_ui.engine.comparing.KEPT_COMPUTED", 2)
+    monkeypatch.setattr("migrations_ui.engine.verifying.PART", 5)
+    there, here = open_pair("sqlite", "postgresql")
+    more = "more integer GENERATED ALWAYS AS"
+    table = f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, a integer, {more}"
+    run(there, f"{table} (id + 2) STORED)")
+    run(here, f"{table} (id + 3) STORED)")
+    insert(there, "t", [(number, number) for number in range(1, 21)])
+    layout, _ = layout_of(there, here, "t")
+    copy_chunk(there, here, Chunk(layout), lambda rows: None)
+    run(here, "UPDATE t SET a = 0 WHERE id IN (5, 20)")
+    told: list[RowDifference] = []
+    found = compared(there, here, layout, found=told.append)
+    assert (found.computed, found.different) == (18, 2)
+    assert [row.key for row in told] == [b"5", b"20"]
+    kept = [(one.what, one.key, one.column) for one in found.differences]
+    assert kept == [
+        ("different", "5", "a"),
+        ("different", "5", "more"),
+        ("different", "20", "a"),
+        ("different", "20", "more"),
+    ]
+    assert [one.key for one in found.computed_differences] == ["1", "2"]
 
 
 def test_of_a_long_value_the_part_that_differs_is_kept(copied: Copied) -> None:

@@ -172,9 +172,9 @@ class Columns:
                 column.name,
                 f"The destination computes {column.name} itself, and another vendor's server may "
                 "do so otherwise (lower and upper case beyond ASCII, divisions, rounding). The "
-                "audit compares it: where the two differ the run is not green.",
-                "See in a rehearsal that they don't. Else only another expression of the field "
-                "helps, on both databases.",
+                "audit compares it and tells of rows in which the two differ; who signs it off "
+                "answers for them.",
+                "See in a rehearsal whether they differ, and whether the site minds.",
             )
 
     def source_has_values(self, column: Column) -> bool:

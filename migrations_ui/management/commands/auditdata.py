@@ -10,6 +10,7 @@ from migrations_ui import services
 from migrations_ui.management import running
 from migrations_ui.management.base import CutoverCommand, operator_name
 from migrations_ui.models import Audit, AuditedTable, Difference
+from migrations_ui.verdicts import COLUMNS
 
 SHOWN = 10  # differences of a table; all are on the audit's page
 WIDTH = 60
@@ -51,6 +52,9 @@ class Command(CutoverCommand):
             self.stdout.write(f"{table.label}: {rows}, {table.get_verdict_display()}")
             if table.problem:
                 self.stdout.write(f"  {table.problem}")
+            for one in table.structure:
+                if one["what"] == COLUMNS:
+                    self.stdout.write(f"  {one['message']}")
             for difference in table.differences.all()[:SHOWN]:
                 self.stdout.write(f"  {line(difference)}")
         for one in audit.structure:
@@ -73,7 +77,7 @@ def complaint(audit: Audit) -> str:
 def line(difference: Difference) -> str:
     """A difference in a line."""
     where = f"key {difference.key}" + (f", {difference.column}" if difference.column else "")
-    if difference.what != Difference.What.DIFFERENT:
+    if difference.is_whole_row:
         return f"{difference.what}: {where}"
     return f"{where}: {short(difference.source)} → {short(difference.dest)}"
 
