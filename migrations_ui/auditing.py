@@ -13,7 +13,7 @@ from threading import Event
 from django.db import transaction
 from django.utils import timezone
 
-from migrations_ui import copies, counting, positions
+from migrations_ui import copies, counted, positions
 from migrations_ui.audit_recorder import AuditRecorder
 from migrations_ui.backing_off import BackingOff
 from migrations_ui.engine.catalog import Table
@@ -248,8 +248,9 @@ class Auditing:
                 self._count(found, source, dest)
         if not self.report.counts_only:
             self._compare(found, runs)
-        self._keep_counts(found)
+        counted.keep(self.report, found)
         positions.note(self.report, "end", self.recorder)
+        counted.hold_against(self.report, found)
 
     def _compare(self, found: Sequence[Layout], runs: Mapping[str, Run]) -> None:
         """Compare every cell, and all that is around the rows."""
@@ -379,19 +380,6 @@ class Auditing:
         row.problem = "; ".join(filter(None, (aside, *others)))
         row.verdict = verdict_of(row, unchecked=unchecked)
         row.save()
-
-    def _keep_counts(self, found: Sequence[Layout]) -> None:
-        """The counts are exact, so the tables page may show them."""
-        there, here = {}, {}
-        layouts = {layout.label: layout for layout in found}
-        counts = self.report.tables.filter(label__in=layouts)
-        for label, source, dest in counts.values_list("label", "source_rows", "dest_rows"):
-            if source is not None and not layouts[label].filters:
-                there[layouts[label].source_name] = source
-            if dest is not None:
-                here[layouts[label].dest_name] = dest
-        counting.keep(self.report.source["identity"], there)
-        counting.keep(self.report.dest["identity"], here)
 
 
 def open_read_only(ends: Endpoints) -> Database:

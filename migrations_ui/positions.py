@@ -194,6 +194,14 @@ def until_now(
     return moved(config, before, now)
 
 
+def between(
+    report: Run | Audit, role: str, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Movement:
+    """What has happened to a side of a run or an audit, from one kept position to a later one."""
+    config = configs(reverse=report.reverse)[role]
+    return moved(config, Position.from_json(before), Position.from_json(now))
+
+
 def moved(config: Config, before: Position, now: Position) -> Movement:
     return databases.class_of(config).moved(before, now)
 

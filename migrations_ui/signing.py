@@ -26,7 +26,6 @@ from migrations_ui.models import Audit, AuditedTable, Event, RejectedRow, Run, S
 from migrations_ui.models import SignOffAttempt as Attempt
 from migrations_ui.sides import Refused, host_tables
 from migrations_ui.signing_models import canonical, digest, in_utc
-from migrations_ui.verdicts import COLUMNS
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ def obstacles(audit: Audit, moves: list[positions.Since]) -> list[str]:
 
 def doubts(audit: Audit, moves: list[positions.Since]) -> list[str]:
     """What the audit does not tell, in sentences: the operator has to answer for it."""
-    return not_compared(audit) + [
+    return noted(audit) + [
         f"Whether the {side.word}, {side.name}, was written after this audit had begun can't be "
         f"told. {side.movement.why}"
         for side in moves
@@ -80,13 +79,13 @@ def doubts(audit: Audit, moves: list[positions.Since]) -> list[str]:
     ]
 
 
-def not_compared(audit: Audit) -> list[str]:
-    """Columns that stayed behind, and columns that both databases compute, but differently."""
+def noted(audit: Audit) -> list[str]:
+    """What was noted of tables beside their verdict: columns that stayed behind, for one."""
     return [
         f"{table.label}: {line['message']}"
         for table in audit.tables.all()
         for line in table.structure
-        if line["what"] == COLUMNS
+        if not line["verdict"]
     ]
 
 

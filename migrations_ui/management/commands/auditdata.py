@@ -10,7 +10,6 @@ from migrations_ui import services
 from migrations_ui.management import running
 from migrations_ui.management.base import CutoverCommand, operator_name
 from migrations_ui.models import Audit, AuditedTable, Difference
-from migrations_ui.verdicts import COLUMNS
 
 SHOWN = 10  # differences of a table; all are on the audit's page
 WIDTH = 60
@@ -53,7 +52,7 @@ class Command(CutoverCommand):
             if table.problem:
                 self.stdout.write(f"  {table.problem}")
             for one in table.structure:
-                if one["what"] == COLUMNS:
+                if not one["verdict"]:
                     self.stdout.write(f"  {one['message']}")
             for difference in table.differences.all()[:SHOWN]:
                 self.stdout.write(f"  {line(difference)}")
