@@ -18,6 +18,7 @@ from migrations_ui import (
     counting,
     datachecks,
     journal,
+    outcomes,
     plans,
     positions,
     resuming,
@@ -174,27 +175,11 @@ def _suspend(run: Run, recorder: Recorder, why: Suspended) -> None:
 
 def _succeed(run: Run, recorder: Recorder) -> None:
     """A run with rejected rows, a step that failed, or no audit is never green."""
-    if error := _wanting(run):
+    if error := outcomes.wanting(run):
         _end(run, recorder, Run.Status.INCOMPLETE, error=error)
         return
     declared = run.transforms and "All rows that the transforms leave have arrived, as declared."
     _end(run, recorder, Run.Status.SUCCEEDED, why=declared or "")
-
-
-def _wanting(run: Run) -> str:
-    """What is wanting of a run that has copied what it could; "" where nothing is."""
-    if run.newer_only:
-        return catching_up.unproved(run)
-    rows = run.rejected.count()
-    left = steps.unfinished(run)
-    if not rows:
-        return left and f"All rows have arrived. {left}"
-    noun = "row was" if rows == 1 else "rows were"
-    error = (
-        f"{rows:,} {noun} refused by the destination and set aside; everything else has arrived. "
-        "Mend what refuses them and try them again, or mend the source and copy these tables again."
-    )
-    return f"{error} {left}".strip()
 
 
 def _end(run: Run, recorder: Recorder, status: str, why: str = "", **fields: Any) -> None:
@@ -337,7 +322,7 @@ def verify(
     if report.status == Audit.Status.CANCELLED:
         recorder.tick()
         recorder.check()
-    if problem := problem_of(run, report):
+    if problem := outcomes.problem_of(run, report):
         raise EngineError(problem)
 
 
@@ -354,22 +339,6 @@ def audited(
     return report
 
 
-def problem_of(run: Run, report: Audit) -> str:
-    """What an audit says against the run; "" where that is nothing."""
-    if report.status == Audit.Status.CANCELLED:
-        return "All rows were copied, but the audit was cancelled: nothing is proved."
-    if report.status == Audit.Status.FAILED:
-        return f"All rows were copied, but the audit failed: {report.error}"
-    problems = []
-    for table in report.tables.all():
-        run.tables.filter(label=table.label).update(dest_rows_after=table.dest_rows)
-        if table.other_problem:
-            problems.append(f"{table.label}: {table.other_problem.removesuffix('.')}")
-        elif table.verdict == Audit.Verdict.NOT_CHECKED:
-            problems.append(f"{table.label}: not all of it could be checked")
-    return f"The audit found differences. {'; '.join(problems)}." if problems else ""
-
-
 # -- Steps that are tried again -------------------------------------------------------------------
 
 
@@ -383,11 +352,11 @@ def retry_step(step_id: int) -> None:
     run = Run.objects.get(steps=step_id)
     if run.status != Run.Status.INCOMPLETE:
         return
-    error = _wanting(run)
+    error = ""
     if not steps.unfinished(run) and not run.newer_only:
         labels = list(run.tables.values_list("label", flat=True))
-        error = problem_of(run, audited(run, chosen_tables(labels))) or error
-    if error:
+        error = outcomes.problem_of(run, audited(run, chosen_tables(labels)))
+    if error := error or outcomes.wanting(run):
         Run.objects.filter(pk=run.pk, status=Run.Status.INCOMPLETE).update(error=error)
     else:
         move(

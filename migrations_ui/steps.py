@@ -83,7 +83,7 @@ def unfinished(run: Run) -> str:
                 if waiting
                 else []
             ),
-            "The copy itself is whole. Mend what the step complains about and try it again.",
+            "It does not undo the copy. Mend what the step complains about and try it again.",
         ]
     )
 

@@ -115,7 +115,7 @@ def test_after_a_step_that_fails_the_others_wait_and_the_copy_is_not_undone(
     assert "Unknown command: 'no_such_command'" in first.output
     assert "The step `no_such_command` failed: It ended with status 1." in steps.unfinished(run)
     assert "1 more was not begun" in steps.unfinished(run)
-    assert "The copy itself is whole" in steps.unfinished(run)
+    assert "It does not undo the copy" in steps.unfinished(run)
 
 
 def test_a_function_that_raises_has_failed_and_its_traceback_is_kept(
