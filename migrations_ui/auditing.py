@@ -38,8 +38,10 @@ from migrations_ui.ticker import Ticker
 from migrations_ui.verdicts import (
     COLUMNS,
     NOT_COMPARED,
+    ROWS,
     as_json,
     computed_otherwise,
+    left_behind,
     note,
     row_problems,
     rows_are,
@@ -274,9 +276,10 @@ class Auditing:
                 source,
                 dest,
             )
+            there = persist(self.recorder, lambda: counted.filtered(found, source), source)
         self.report.structure = [as_json(line) for line in structure.general]
         for layout in found:
-            self._conclude(layout, structure)
+            self._conclude(layout, structure, there.get(layout.label))
 
     def connected(self) -> AbstractContextManager[tuple[Database, Database]]:
         """Both sides, once they can be reached."""
@@ -348,11 +351,16 @@ class Auditing:
             state = states.get(layout.label)
             self._write(row, layout, state, [state.problem] if state and state.problem else [])
 
-    def _conclude(self, layout: Layout, structure: Structure) -> None:
-        """Write a compared table's verdict: the worst of its cells and of all else."""
+    def _conclude(self, layout: Layout, structure: Structure, there: int | None) -> None:
+        """Write a compared table's verdict: the worst of its cells and of all else.
+
+        `there` are all rows of a source of which some are left out.
+        """
         row = self.report.tables.get(label=layout.label)
         lines = structure.tables[layout.label]
         noted = [note(COLUMNS, computed_otherwise(row))] if row.computed else []
+        if (left_out := (there or 0) - (row.source_rows or 0)) > 0:
+            noted.append(note(ROWS, left_behind(left_out)))
         row.structure = [*row.structure, *noted, *map(as_json, lines)]
         problems = [text for line in lines for text in line.problems or ()]
         unchecked = any(line.problems is None for line in lines)

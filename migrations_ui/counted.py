@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from migrations_ui import counting, positions
+from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.positions import State
 from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Audit
-from migrations_ui.verdicts import note
+from migrations_ui.verdicts import ROWS, note
 
 
 def keep(audit: Audit, found: Sequence[Layout]) -> None:
@@ -25,6 +26,11 @@ def keep(audit: Audit, found: Sequence[Layout]) -> None:
     counting.keep(audit.dest["identity"], here)
 
 
+def filtered(found: Iterable[Layout], source: Database) -> dict[str, int]:
+    """All rows of those sources of which declared transforms leave some out, by label."""
+    return {one.label: source.count(one.source_name) for one in found if one.filters}
+
+
 def hold_against(audit: Audit, found: Iterable[Layout]) -> None:
     """Note the tables of which another number of rows was read than the audit's run had counted.
 
@@ -39,7 +45,7 @@ def hold_against(audit: Audit, found: Iterable[Layout]) -> None:
             continue
         row.structure.append(
             note(
-                "count",
+                ROWS,
                 f"The run counted {before:,} in the source and this audit has read {read:,}, "
                 "although by the server's own account nobody has written there since. Copy this "
                 "table again.",

@@ -7,8 +7,8 @@ from migrations_ui.engine.structure import Line
 from migrations_ui.models import Audit, AuditedTable, Difference
 
 Verdict = Audit.Verdict
-# What a line is called that tells of columns of which the verdict says nothing.
-COLUMNS = "columns"
+# What a line is called that tells of columns, or of rows, of which the verdict says nothing.
+COLUMNS, ROWS = "columns", "rows"
 # Findings about such a column.
 NOT_COMPARED = {"column-extra-source", "generated-not-copied"}
 
@@ -58,6 +58,13 @@ def computed_otherwise(row: AuditedTable) -> str:
     return (
         f"Each database computes {', '.join(columns)} itself, and {rows_are(row.computed)} "
         "computed differently. All that was copied is the same there."
+    )
+
+
+def left_behind(rows: int) -> str:
+    """That declared transforms leave rows of the source out, in words."""
+    return (
+        f"{rows_are(rows)} left out of the source, as declared: the destination has none of them."
     )
 
 

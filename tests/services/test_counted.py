@@ -14,6 +14,7 @@ from migrations_ui.engine.databases.base import Rows, TypedColumn
 from migrations_ui.engine.databases.sqlite.database import Database
 from migrations_ui.models import AuditedTable
 from migrations_ui.services import Refused
+from migrations_ui.verdicts import ROWS
 from tests.services.conftest import GROUPS, Shop, count, ended, start
 from tests.services.test_full_audits import table
 
@@ -24,7 +25,7 @@ Write = Callable[[bytes], object]
 
 
 def noted(found: AuditedTable) -> list[str]:
-    return [line["message"] for line in found.structure if line["what"] == "count"]
+    return [line["message"] for line in found.structure if line["what"] == ROWS]
 
 
 @pytest.fixture
@@ -79,7 +80,9 @@ def test_a_source_that_was_written_meanwhile_may_have_other_numbers(
     assert noted(found) == []
 
 
-def test_rows_that_are_left_out_as_declared_were_counted_all_the_same(shop: Shop) -> None:
+def test_rows_that_are_left_out_as_declared_are_told_and_answered_for(
+    shop: Shop, alice: User
+) -> None:
     shop.execute(
         "source",
         "INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (999, 1)",
@@ -90,4 +93,11 @@ def test_rows_that_are_left_out_as_declared_were_counted_all_the_same(shop: Shop
     plan = services.plan(labels, transforms=options.transforms)
     run = ended(services.start(labels, plan.dest.name, plan.fingerprint, "alice", options=options))
     assert run.status == "succeeded", run.error
-    assert noted(table(run.audits.get(), "auth.Group_permissions")) == []
+    audit = run.audits.get()
+    assert audit.verdict == "identical-but-for-transforms"
+    said = "1 row is left out, as declared: only the source has it."
+    assert noted(table(audit, "auth.Group_permissions")) == [said]
+    request = RequestFactory().post("/")
+    request.user = alice
+    record = signing.sign(request, audit, "alice", answers=True).contents
+    assert record["answered_for"] == [f"auth.Group_permissions: {said}"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pytest_django import Settings
 
 from migrations_ui import services
 from migrations_ui.models import Run
-from tests.services.conftest import GROUPS, Settings, Shop, confirm, count, ended, start
+from tests.services.conftest import GROUPS, Shop, confirm, count, ended, start
 from tests.services.test_full_audits import table
 
 pytestmark = pytest.mark.django_db(transaction=True)
