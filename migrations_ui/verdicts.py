@@ -63,9 +63,8 @@ def computed_otherwise(row: AuditedTable) -> str:
 
 def left_behind(rows: int) -> str:
     """That declared transforms leave rows of the source out, in words."""
-    return (
-        f"{rows_are(rows)} left out of the source, as declared: the destination has none of them."
-    )
+    them = "it" if rows == 1 else "them"
+    return f"{rows_are(rows)} left out, as declared: only the source has {them}."
 
 
 def note(what: str, message: str) -> dict[str, str]:
