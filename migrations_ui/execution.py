@@ -75,7 +75,7 @@ def _lead(run: Run, recorder: Recorder, before: str) -> None:
     `before` is the worker that had it before.
     """
     links = Links(endpoints(reverse=run.reverse))
-    recorder.on_stop = partial(_stop, run, links)
+    recorder.on_stop = partial(_stop, recorder, links)
     ticker = Ticker(recorder.tick)
     ticker.start()
     try:
@@ -138,10 +138,14 @@ def _clear_up(run: Run, links: Links) -> None:
     raise Cancelled("The run was cancelled.")
 
 
-def _stop(run: Run, links: Links) -> None:
-    """End what works for the run in this moment: statements, and the audit at its end."""
+def _stop(recorder: Recorder, links: Links) -> None:
+    """End what this worker does for the run in this moment: statements, and the audit at its end.
+
+    Of a run that another worker has taken over, the audit is that one's.
+    """
     links.interrupt()
-    for audit in run.audits.filter(status__in=Audit.ACTIVE):
+    mine = Audit.objects.filter(run__pk=recorder.run_id, run__holder=recorder.holder)
+    for audit in mine.filter(status__in=Audit.ACTIVE):
         auditing.cancel(audit.pk)
 
 

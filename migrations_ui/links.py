@@ -35,6 +35,8 @@ SOON = 0.2
 class Links:
     """Opens source and destination, and can interrupt whatever is at work on them."""
 
+    holder = ""  # whose hold on the destination its sessions end with; "" before there is one
+
     def __init__(self, ends: Endpoints) -> None:
         self.ends = ends
         self._open: set[Database] = set()
@@ -46,7 +48,17 @@ class Links:
 
     def open_dest(self) -> AbstractContextManager[Database]:
         """The destination, on a connection that can."""
-        return self._watched(self.ends.open_dest)
+        return self._watched(self._dest_of_the_holder)
+
+    def _dest_of_the_holder(self) -> Database:
+        database = self.ends.open_dest()
+        try:
+            if self.holder:
+                database.join(self.holder)
+        except BaseException:
+            database.close()
+            raise
+        return database
 
     @contextmanager
     def open(self) -> Iterator[tuple[Database, Database]]:
@@ -82,7 +94,8 @@ class Reservation:
     """The destination, held by a session of its own as long as a worker is on the run.
 
     So no other dashboard's run can wipe it, whose control database does not know of this one.  The
-    session of a worker that was given up, `before`, is ended: what it has not committed is undone.
+    sessions of a worker that was given up, `before`, are ended: what they have not committed is
+    undone, and should it only have been suspended, it can't go on with a wipe.
     A hold that a restart of the server took is taken again; where another was faster, the run ends.
     """
 
@@ -102,6 +115,7 @@ class Reservation:
             if time.monotonic() > deadline:
                 self._refuse()
             time.sleep(SOON)
+        self.links.holder = self.recorder.holder
         self._thread.start()
         return self
 
@@ -122,9 +136,12 @@ class Reservation:
         if database is None:
             database = self.links.ends.open_dest()
         try:
+            given_up = self.before if self.before != self.recorder.holder else ""
             if self.before:
                 database.evict(self.before)
             held = database.reserve(NAME, self.recorder.holder)
+            if given_up and database.evict_joined(given_up):
+                held = False  # not yet ended
         except EngineError:
             database.close()  # the next try needs a new one
             raise

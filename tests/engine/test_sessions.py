@@ -111,6 +111,58 @@ def test_a_session_that_is_evicted_has_written_nothing(
         assert caught.value.transient
 
 
+def ended(database: Database, holder: str) -> None:
+    """End the sessions that have joined the holder, which takes a server a moment."""
+    deadline = time.monotonic() + 10
+    while database.evict_joined(holder):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@servers
+def test_the_sessions_that_have_joined_a_holder_end_with_it(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    opened = [open_database(url) for _ in range(5)]
+    with opened[0] as hold, opened[1] as one, opened[2] as two, opened[3] as own, opened[4] as new:
+        run(hold, "CREATE TABLE t (id integer PRIMARY KEY)")
+        assert hold.reserve("run", "late")
+        one.join("late")
+        two.join("late")
+        run(one, one.begin, "INSERT INTO t VALUES (1)")
+        own.join("late")
+        own.close()
+
+        assert new.evict("late")
+        ended(new, "late")
+        assert reserved_soon(new)
+
+        for late in (one, two):
+            with pytest.raises(ServerError) as caught:
+                late.query("SELECT 1")
+            assert caught.value.transient
+            with pytest.raises(ServerError, match="hold on the destination is lost") as caught:
+                late.reconnect()
+            assert caught.value.transient
+        assert new.query("SELECT * FROM t") == []
+
+
+@servers
+def test_a_session_joins_again_when_it_is_connected_again(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    with open_database(url) as hold, open_database(url) as one, open_database(url) as new:
+        assert hold.reserve("run", "late")
+        one.join("late")
+        one.reconnect()
+        assert one.query("SELECT 1") == [(1,)]
+        ended(new, "late")
+        with pytest.raises(ServerError):
+            one.query("SELECT 1")
+
+
 @contextmanager
 def interrupting(database: Database) -> Iterator[None]:
     """Interrupt whatever the database is at, again and again."""

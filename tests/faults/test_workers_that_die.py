@@ -19,6 +19,11 @@ from tests.settings import VARIABLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
+WAITING = (
+    "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted"
+)
+WAITING += " AND datname = current_database()"
+
 
 @pytest.mark.parametrize("phase", IN_THE_WAY)
 def test_a_worker_that_is_killed_in_any_phase_is_followed_by_the_next(
@@ -75,6 +80,28 @@ def test_a_worker_that_comes_back_late_can_not_write(
     whole(run)
     assert late.process.poll() is None
     assert "another worker has taken over" in late.said()
+
+
+def test_a_worker_that_comes_back_late_can_not_wipe(
+    scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
+) -> None:
+    """It was suspended before its next statement of the wipe, whatever that is."""
+    late = worker(scene)
+    with holding(postgres, IN_THE_WAY["wipe"][1]):
+        run = scene.start(*LOG)
+        scene.wait_for_phase(run, "wipe")
+        wait_until(lambda: postgres.execute(WAITING) == [(1,)])
+        late.process.send_signal(signal.SIGSTOP)
+        worker(scene)
+        wait_until(lambda: any("No sign of life" in what for what in scene.told(run)))
+        # The new one's statement waits by now, and the other's is gone.
+        wait_until(lambda: scene.phase(run) == "wipe" and postgres.execute(WAITING) == [(1,)])
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    whole(run)
+    late.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: "another worker has taken over" in late.said())
+    whole(run)
+    assert late.process.poll() is None
 
 
 def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:

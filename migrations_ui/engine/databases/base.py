@@ -122,11 +122,6 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
         with suppress(self.driver_error):  # the server may have closed it before
             self.connection.close()
 
-    def reconnect(self) -> None:
-        """A new connection in the place of one that may be lost."""
-        self.close()
-        self.connection = self.connect()
-
     # -- Statements -------------------------------------------------------------------------------
 
     @abstractmethod

@@ -16,6 +16,40 @@ class SessionOperations(ABC):
     Names are those of one database.  Whoever loses its connection holds nothing any more.
     """
 
+    holder: str = ""  # whose session this is, if anybody's: see `join`
+    connection: Any
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """A new connection of the driver, or `Unreachable`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; what was not committed is undone."""
+
+    def reconnect(self) -> None:
+        """A new connection in the place of one that may be lost, of the same holder."""
+        self.close()
+        self.connection = self.connect()
+        if self.holder:
+            self.join(self.holder)
+
+    def join(self, holder: str) -> None:
+        """Be one of the holder's sessions, which end when it is told to `evict`.
+
+        `ServerError`, a transient one, where it holds nothing here any more: a process that was
+        suspended, and given up meanwhile, must not go on where it stood.
+        """
+        self.holder = holder
+        self._join(holder)
+        # Only after that: who evicts ends the hold first, and then those that have joined.
+        if not self.is_held(holder):
+            raise ServerError("This worker's hold on the destination is lost.", transient=True)
+
+    @abstractmethod
+    def _join(self, holder: str) -> None:
+        """Hold a name by which `evict` finds the sessions of the holder."""
+
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
         """Let no other session hold the same name meanwhile; wait for it.
@@ -54,6 +88,10 @@ class SessionOperations(ABC):
 
         Whether there was one that could be ended.
         """
+
+    @abstractmethod
+    def evict_joined(self, holder: str) -> bool:
+        """End the sessions that have joined the holder; whether there still is one."""
 
     @abstractmethod
     def interrupt(self) -> None:

@@ -24,6 +24,8 @@ TRANSIENT |= {3169, 4031}
 
 # The name of a lock that each of our connections holds on itself: by it they know one another.
 OWN = "CONCAT('cutover:', {})"
+# The name of a lock of each session that has joined a holder.
+JOINED = "CONCAT(%s, ':', {})"
 # At work or waiting for a lock, in whichever database of the server.
 BUSY = (
     "SELECT COUNT(*) FROM {} WHERE command IN ('Query', 'Execute', 'Fetch')"
@@ -65,6 +67,17 @@ class Sessions(base.Database, ABC):
         with suppress(ServerError):  # it has ended meanwhile
             self.execute(f"KILL {holder}")
         return True
+
+    def _join(self, holder: str) -> None:
+        self.query(f"SELECT GET_LOCK({JOINED.format('CONNECTION_ID()')}, 0)", [self._lock(holder)])
+
+    def evict_joined(self, holder: str) -> bool:
+        numbers = f"SELECT id FROM {self.sessions} WHERE IS_USED_LOCK({JOINED.format('id')}) = id"
+        found = self.query(numbers, [self._lock(holder)])
+        for (number,) in found:
+            with suppress(ServerError):  # it has ended meanwhile
+                self.execute(f"KILL {int(number)}")
+        return bool(found)
 
     def _other_holder(self, name: str) -> int | None:
         """The number of the connection that holds the name, unless that is this one."""

@@ -71,6 +71,14 @@ class Sessions(base.Database, ABC):
         ended = self.query(f"SELECT pg_terminate_backend(pid) {HOLDERS}", [f"cutover {name}"])
         return any(done for (done,) in ended)
 
+    def _join(self, holder: str) -> None:
+        lock = f"SELECT pg_advisory_lock_shared({NUMBER})"
+        self.query(lock, [f"cutover {holder} at work"])
+
+    def evict_joined(self, holder: str) -> bool:
+        self.evict(f"{holder} at work")
+        return self.is_held(f"{holder} at work")
+
     def interrupt(self) -> None:
         self.connection.cancel()
 

@@ -75,6 +75,15 @@ class Sessions(base.Database, ABC):
         """Another process can't be ended from here; as long as it lives, it keeps its locks."""
         return False
 
+    def join(self, holder: str) -> None:
+        """Nothing to do: who is to have the file must wait until the holder's process has ended."""
+
+    def _join(self, holder: str) -> None:
+        """Nothing to do."""
+
+    def evict_joined(self, holder: str) -> bool:
+        return False
+
     def interrupt(self) -> None:
         for connection in (self.connection, self.reading):
             if connection is not None:
