@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from migrations_ui import copies, positions
+from migrations_ui import copies, positions, steps
 from migrations_ui.engine.databases.positions import Position, State
 from migrations_ui.models import Audit, AuditedTable, Event, RejectedRow, Run, SignOff
 from migrations_ui.models import SignOffAttempt as Attempt
@@ -71,12 +71,23 @@ def obstacles(audit: Audit, moves: list[positions.Since]) -> list[str]:
 
 def doubts(audit: Audit, moves: list[positions.Since]) -> list[str]:
     """What the audit does not tell, in sentences: the operator has to answer for it."""
-    return noted(audit) + [
-        f"Whether the {side.word}, {side.name}, was written after this audit had begun can't be "
-        f"told. {side.movement.why}"
-        for side in moves
-        if side.movement.state is State.UNKNOWN
+    return [
+        *noted(audit),
+        *undone(audit),
+        *(
+            f"Whether the {side.word}, {side.name}, was written after this audit had begun can't "
+            f"be told. {side.movement.why}"
+            for side in moves
+            if side.movement.state is State.UNKNOWN
+        ),
     ]
+
+
+def undone(audit: Audit) -> list[str]:
+    """Steps that did not succeed, of the runs that copied the tables last."""
+    runs = copies.last_runs(audit, list(audit.tables.values_list("label", flat=True)))
+    found = ((run, steps.unfinished(run)) for run in dict.fromkeys(runs.values()))
+    return [f"{run}: {left}" for run, left in found if left]
 
 
 def noted(audit: Audit) -> list[str]:
