@@ -81,6 +81,17 @@ def test_the_rate_and_the_time_left_are_shown_while_rows_are_copied(
     assert "about 2 s" in page
 
 
+def test_the_limit_that_is_set_stands_in_its_field_as_a_number(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    """A browser empties a number's field that has a comma; sent like that, the limit is gone."""
+    limited = show(operator, make_run("running", rate_limit=3000), text)
+    unlimited = show(operator, make_run("running"), text)
+
+    assert 'id="limit-rows" min="1" value="3000"' in limited
+    assert 'id="limit-rows" min="1" value=""' in unlimited
+
+
 def test_a_queued_run_says_when_no_worker_comes(
     operator: Client, make_run: MakeRun, text: Text
 ) -> None:
