@@ -78,7 +78,19 @@ def test_the_rate_and_the_time_left_are_shown_while_rows_are_copied(
     page = show(operator, run, text)
 
     assert "1,234 rows/s" in page
-    assert "about 2 s" in page
+    assert "<dt>Time left to load</dt><dd>about 2 s</dd>" in page
+
+
+@pytest.mark.parametrize(
+    ("status", "percent"), [("running", " · 99 %"), ("failed", ""), ("succeeded", " · 100 %")]
+)
+def test_a_run_that_has_ended_shows_no_percentage_that_was_kept_below_its_rows(
+    operator: Client, make_run: MakeRun, text: Text, status: str, percent: str
+) -> None:
+    run = make_run(status)
+    run.tables.update(copied_rows=1000)
+
+    assert f'"run-rows">3,000 of 3,000 rows{percent}</span>' in show(operator, run, text)
 
 
 def test_the_limit_that_is_set_stands_in_its_field_as_a_number(
