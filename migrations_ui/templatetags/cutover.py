@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
@@ -137,12 +137,22 @@ def took(work: Run | TableCopy | Step) -> str:
 
 
 @register.filter
-def ago(moment: datetime | None) -> SafeString | str:
-    """A time relative to now, the exact one in its title."""
+def clock(moment: datetime | None) -> SafeString | str:
+    """A time of today as "19:58:41 UTC", with its date where it is of another day."""
     if moment is None:
         return NOTHING
-    local = timezone.localtime(moment)
-    exact = f"{local:%Y-%m-%d %H:%M:%S %Z}"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, naturaltime(moment)
-    )
+    there = moment.astimezone(UTC)
+    exact = f"{there:%Y-%m-%d %H:%M:%S} UTC"
+    today = there.date() == timezone.now().astimezone(UTC).date()
+    shown = f"{there:%H:%M:%S} UTC" if today else exact
+    written = '<time datetime="{}" title="{}">{}</time>'
+    return format_html(written, there.isoformat(), exact, shown)
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """A time and how long ago that was, which stands still where a page is not polled."""
+    if moment is None:
+        return NOTHING
+    recent = abs((timezone.now() - moment).total_seconds()) < 60
+    return format_html("{}, {}", clock(moment), "just now" if recent else naturaltime(moment))

@@ -109,7 +109,7 @@ def test_the_page_says_how_old_the_look_at_the_values_is_and_offers_another(
 
     page = text(counted.get("/runs/new/"))
     assert "The source’s values were looked at" in page
-    assert "12 minutes ago</time>" in page
+    assert " UTC</time>, 12 minutes ago." in page
 
     response = counted.post("/preflight/check/", {"next": "/runs/new/"})
     assert (response.status_code, response["Location"]) == (302, "/runs/new/")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
+from django.contrib.humanize.templatetags import humanize
 from django.utils import timezone
+from pytest_django import Settings
 
 from migrations_ui.templatetags import cutover
 
@@ -47,13 +50,62 @@ def test_durations_are_written_in_two_units_at_most(seconds: float | None, writt
     assert cutover.duration(seconds) == written
 
 
-def test_a_relative_time_has_the_exact_one_in_its_title() -> None:
+NOON = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+    monkeypatch.setattr(humanize, "datetime", Frozen)
+
+
+class Frozen(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(NOON.timestamp(), tz)
+
+
+@pytest.mark.parametrize(
+    ("before", "written"),
+    [
+        (timedelta(0), "12:00:00 UTC"),
+        (timedelta(minutes=3), "11:57:00 UTC"),
+        (timedelta(days=1), "2026-11-29 12:00:00 UTC"),
+        (timedelta(days=-1), "2026-12-01 12:00:00 UTC"),
+    ],
+)
+def test_a_time_is_of_the_clock_with_its_date_where_it_is_not_today(
+    noon: None, before: timedelta, written: str
+) -> None:
+    exact = f"{NOON - before:%Y-%m-%d %H:%M:%S} UTC"
+
+    assert f'title="{exact}">{written}</time>' in cutover.clock(NOON - before)
+
+
+@pytest.mark.parametrize(
+    ("before", "written"),
+    [
+        (timedelta(seconds=3), "11:59:57 UTC</time>, just now"),
+        (timedelta(minutes=3), "11:57:00 UTC</time>, 3\N{NO-BREAK SPACE}minutes ago"),
+    ],
+)
+def test_how_long_ago_it_was_never_stands_without_the_time(
+    noon: None, before: timedelta, written: str
+) -> None:
+    """A page that is left open says "3 minutes ago" for as long as it is."""
+    assert cutover.ago(NOON - before).endswith(written)
+
+
+def test_a_time_that_is_not_known_is_a_dash() -> None:
+    assert (cutover.clock(None), cutover.ago(None)) == ("—", "—")
+
+
+def test_times_without_a_zone_are_written_in_utc_too(settings: Settings) -> None:
+    """Those of a project with USE_TZ off."""
+    settings.USE_TZ = False
     moment = timezone.now() - timedelta(minutes=3)
 
-    written = cutover.ago(moment)
-
-    assert f'title="{moment:%Y-%m-%d %H:%M:%S} UTC"' in written
-    assert ">3\N{NO-BREAK SPACE}minutes ago</time>" in written
+    assert f"{moment.astimezone(UTC):%H:%M:%S} UTC</time>, 3" in cutover.ago(moment)
 
 
 def test_code_in_messages_is_set_as_code_and_the_rest_is_escaped() -> None:
