@@ -21,10 +21,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from migrations_ui import copies, positions, steps
+from migrations_ui.coverage import Coverage, names
 from migrations_ui.engine.databases.positions import Position, State
 from migrations_ui.models import Audit, AuditedTable, Event, RejectedRow, Run, SignOff
 from migrations_ui.models import SignOffAttempt as Attempt
-from migrations_ui.sides import Refused, host_tables
+from migrations_ui.sides import Refused
 from migrations_ui.signing_models import canonical, digest, in_utc
 
 logger = logging.getLogger(__name__)
@@ -98,12 +99,6 @@ def noted(audit: Audit) -> list[str]:
         for line in table.structure
         if not line["verdict"]
     ]
-
-
-def names(tables: tuple[str, ...], most: int = 5) -> str:
-    """A few names in words."""
-    more = len(tables) - most
-    return ", ".join(tables[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 # -- Signing --------------------------------------------------------------------------------------
@@ -228,7 +223,7 @@ def catch_ups(copies: Mapping[str, Run]) -> QuerySet[Run]:
 
 def not_audited(labels: Collection[str]) -> list[str]:
     """The project's other tables, of which an audit of these tells nothing."""
-    return [table.label for table in host_tables() if table.label not in labels]
+    return [table.label for table in Coverage.of(labels).others]
 
 
 def about(audit: Audit) -> dict[str, Any]:

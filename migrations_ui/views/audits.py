@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services
+from migrations_ui.coverage import Coverage
 from migrations_ui.decorators import copy, look, may
 from migrations_ui.models import Audit, AuditedTable
 from migrations_ui.services import Refused
@@ -113,6 +114,7 @@ def _live(request: HttpRequest, pk: int) -> dict[str, Any]:
         "audit": audit,
         "declared": transforms.declared(audit.transforms),
         "tables": tables,
+        "coverage": Coverage.of([table.label for table in tables]),
         "shown": differing if only_differing else tables,
         "only_differing": only_differing,
         "differing": len(differing),

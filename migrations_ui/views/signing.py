@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import born, positions, signing
+from migrations_ui.coverage import Coverage
 from migrations_ui.decorators import look
 from migrations_ui.decorators import sign as signers
 from migrations_ui.models import Audit, SignOff
@@ -62,8 +63,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
         f"Sign {audit} off",
         trail=trail,
         audit=audit,
-        tables=labels,
-        not_audited=signing.not_audited(set(labels)),
+        coverage=Coverage.of(labels),
         moves=moves,
         obstacles=signing.obstacles(audit, moves),
         doubts=signing.doubts(audit, moves),

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,9 +176,12 @@ def reject(db: None) -> Reject:
 
 @pytest.fixture
 def make_audit(db: None) -> Callable[..., Audit]:
-    """`make_audit(*verdicts, **fields)`: a finished audit with a table for each verdict."""
+    """`make_audit(*verdicts, labels=(), **fields)`: a finished audit with a table for each verdict.
 
-    def make(*verdicts: str, **fields: Any) -> Audit:
+    The project has no tables of these names, unless they have `labels`.
+    """
+
+    def make(*verdicts: str, labels: Sequence[str] = (), **fields: Any) -> Audit:
         audit = Audit.objects.create(
             **{
                 "status": Audit.Status.FINISHED,
@@ -193,7 +196,7 @@ def make_audit(db: None) -> Callable[..., Audit]:
             AuditedTable(
                 audit=audit,
                 position=position,
-                label=f"shop.Table{position}",
+                label=labels[position] if labels else f"shop.Table{position}",
                 table=f"shop_table{position}",
                 source_rows=1000,
                 dest_rows=997 if verdict == Audit.Verdict.DIFFERS else 1000,

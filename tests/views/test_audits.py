@@ -17,6 +17,9 @@ from tests.views.conftest import Files
 Text = Callable[[Any], str]
 MakeAudit = Callable[..., Audit]
 
+HOST = [table.label for table in services.host_tables()]
+USUAL = [table.label for table in services.host_tables() if not table.left_out]
+
 
 @pytest.fixture
 def operator(sign_in: Callable[[Any], Client], alice: Any) -> Client:
@@ -182,7 +185,8 @@ def test_green_is_said_only_where_every_cell_was_compared(
 ) -> None:
     page = show(operator, make_audit("identical", "identical"), text)
     assert "note-success" in page
-    assert "Every cell of all 2 tables was compared, and none differs." in page
+    of = f"2 of the project’s {len(HOST) + 2} tables"
+    assert f"Every cell of {of} was compared, and none differs." in page
 
     declared = make_audit(
         "identical", "identical-but-for-transforms", transforms=["a.B.c=strip-nul"]
@@ -190,6 +194,42 @@ def test_green_is_said_only_where_every_cell_was_compared(
     page = show(operator, declared, text)
     assert "but for the declared transforms below, none differs" in page
     assert "leave the NUL characters out" in page
+
+
+@pytest.mark.parametrize(
+    ("labels", "covers", "leaves", "warns"),
+    [
+        (["auth.Group"], f"1 of the project’s {len(HOST)} tables", "and 7 more. It says", True),
+        (USUAL, f"{len(USUAL)} of the project’s {len(HOST)} tables", "sessions.Session. It", False),
+        (HOST, f"all {len(HOST)} tables", "", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("identical", "Every cell of {} was compared, and none differs."),
+        ("counts-only", "The counts of {} agree."),
+    ],
+)
+def test_an_audit_says_how_much_of_the_project_it_covers_and_what_it_leaves_aside(
+    operator: Client,
+    make_audit: MakeAudit,
+    text: Text,
+    labels: list[str],
+    covers: str,
+    leaves: str,
+    warns: bool,
+    verdict: str,
+    said: str,
+) -> None:
+    page = show(operator, make_audit(*[verdict] * len(labels), labels=labels), text)
+
+    assert said.format(covers) in page
+    assert f"<dt>Tables</dt><dd>{len(labels)} of {len(HOST)}</dd>" in page
+    aside = page.partition("<strong>Not in this audit:</strong>")[2].partition("</p>")[0]
+    assert leaves in aside
+    assert bool(aside) == bool(leaves)
+    assert ('note-warning"><strong>Not in this audit' in page) == warns
 
 
 @pytest.mark.parametrize("worst", ["counts-only", "not-checked", "differs"])

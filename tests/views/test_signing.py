@@ -84,7 +84,7 @@ def test_tables_that_the_audit_has_left_out_are_named_before_it_is_signed(
 ) -> None:
     page = text(operator.get(reverse("audit_sign", args=(green.pk,))))
 
-    left_out = page[page.index("Not part of this audit:") :].split("</p>")[0]
+    left_out = page[page.index("Not in this audit:") :].split("</p>")[0]
     assert "auth.User" in left_out
     assert "auth.Group," not in left_out
     assert "Your signature says nothing of them." in left_out
