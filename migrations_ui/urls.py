@@ -28,7 +28,7 @@ urlpatterns = [
     path("preflight/check/", preflight.check, name="preflight_check"),
     path("healthz", health.healthz, name="healthz"),
     path("metrics", health.metrics, name="metrics"),
-    path("workers/live/", overview.workers_live, name="workers_live"),
+    path("live/", overview.live, name="overview_live"),
     path("workers/nobody/<slug:note>/", overview.nobody, name="nobody"),
     # /tables/
     path("tables/", tables.tables, name="tables"),

@@ -36,7 +36,7 @@ LOOK: list[Url] = [
     ("sign_off", (1,)),
     ("sign_off_since", (1,)),
     ("metrics", ()),
-    ("workers_live", ()),
+    ("overview_live", ()),
     ("preflight_live", ()),
     ("nobody", ("note",)),
 ]

@@ -99,7 +99,7 @@ def test_the_overview_leads_to_the_record_once_it_is_signed(
     page = text(operator.get("/"))
 
     signed = SignOff.objects.get()
-    assert f"Audit {green.pk} is signed off by alice." in page
+    assert f"Audit {green.pk}, of 1 of the project’s 16 tables, is signed off by alice." in page
     assert f'href="{signed.get_absolute_url()}">Read the record</a>' in page
 
 

@@ -58,12 +58,12 @@ def test_the_overview_shows_a_worker_and_polls(
     beat()
     Worker.objects.update(doing="execute run 7")
 
-    for page in (text(operator.get("/")), text(operator.get("/workers/live/"))):
+    for page in (text(operator.get("/")), text(operator.get("/live/"))):
         assert "alive</span>" in page
         assert "execute run 7" in page
         assert workers.VERSION in page
         assert "in the queue." in page
-        assert 'hx-get="/workers/live/"' in page
+        assert 'hx-get="/live/?seen=' in page
         assert "No worker is running" not in page
 
 
