@@ -70,6 +70,11 @@ class Plan:
     layouts: tuple[Layout, ...] = ()  # the tables as both databases have them
 
     @property
+    def namesakes(self) -> bool:
+        """Whether source and destination have the same name: it does not tell which is wiped."""
+        return self.source.name == self.dest.name
+
+    @property
     def waiting(self) -> bool:
         """Whether a worker has to finish something before this can be confirmed."""
         return self.counting or self.checking

@@ -49,6 +49,11 @@ class Side:
     identity: str = ""
     error: str = ""
 
+    @property
+    def where(self) -> str:
+        """What tells it from another database of the same name."""
+        return ", ".join(part for part in (self.product, self.host) if part)
+
     @classmethod
     def of(cls, role: str, server: Server) -> Side:
         """What a server says of itself."""

@@ -99,6 +99,16 @@ def files(migrated: Path, tmp_path: Path, settings: Settings) -> Files:
     return found
 
 
+@pytest.fixture
+def namesakes(files: Files, settings: Settings) -> Files:
+    """The same, with a source in another folder that is named like the destination."""
+    path = files.source.parent / "old" / files.dest.name
+    path.parent.mkdir()
+    shutil.move(files.source, path)
+    settings.ENDPOINTS = settings.ENDPOINTS | {"source": endpoint(f"sqlite:///{path}")}
+    return Files(path, files.dest)
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_shared() -> Iterator[None]:
     """No test gets what a process has kept of another's pages."""

@@ -34,10 +34,22 @@ def start(client: Client, *labels: str, **fields: Any) -> Any:
 def test_the_page_says_what_becomes_of_rows_that_only_the_destination_has(
     operator: Client, text: Text
 ) -> None:
-    page = text(page_of(operator, "auth.Group"))
-    assert f"Rows that only {NAME} has are deleted" in page
+    response = page_of(operator, "auth.Group")
+    page, dest = text(response), response.context["plan"].dest
+    assert "Rows that only the destination has are deleted" in page
     assert "Nothing is wiped" in page
-    assert f"Bring 1 table of {NAME} up to date</button>" in page
+    assert f"Bring 1 table of {NAME} ({dest.where}) up to date</button>" in page
+
+
+def test_two_databases_of_one_name_are_told_apart(
+    operator: Client, namesakes: Files, text: Text
+) -> None:
+    page = text(page_of(operator, "auth.Group"))
+    here, there = namesakes.dest.parent, namesakes.source.parent
+
+    assert f"Both databases are called {NAME}:</strong> it is the one on SQLite" in page
+    lead = page.partition('class="lead"')[2].partition("</p>")[0]
+    assert lead.index(f"{here})") < lead.index(f"{there})")
 
 
 def test_without_a_choice_it_is_about_all_tables(operator: Client) -> None:

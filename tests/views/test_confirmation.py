@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -161,8 +162,25 @@ def test_the_page_names_what_will_be_lost(counted: Client, files: Files, text: T
     assert f"<strong>{GROUPS} rows</strong> of source.sqlite3" in page
     assert "SQLite" in page
     assert str(files.dest.parent) in page
-    assert "Wipe shop.sqlite3 and copy 1 table</button>" in page
+    where = f"SQLite {sqlite3.sqlite_version}, {files.dest.parent}"
+    assert f"from <strong>shop.sqlite3</strong> ({where}) and replaced" in page
+    assert f"the name of the destination, <strong>shop.sqlite3</strong> ({where}):</label>" in page
+    assert f"Wipe shop.sqlite3 ({where}) and copy 1 table</button>" in page
+    assert "Both databases are called" not in page
     assert '<a class="button close-link" href="/tables/">No, take me back</a>' in page
+
+
+def test_two_databases_of_one_name_are_told_apart(
+    operator: Client, namesakes: Files, text: Text
+) -> None:
+    page = text(operator.get("/runs/new/"))
+
+    here, there = namesakes.dest.parent, namesakes.source.parent
+    note = page.partition("Both databases are called shop.sqlite3:</strong>")[2].partition("</p>")[
+        0
+    ]
+    assert f"{here} that is written" in note
+    assert f"{there} that is only read" in note
 
 
 def test_the_page_names_what_the_wipe_reaches(counted: Client, text: Text) -> None:
