@@ -112,6 +112,16 @@ class Plan:
         return sum(row.dest_rows or 0 for row in self.tables)
 
     @property
+    def with_rows(self) -> list[TableRow]:
+        """The tables that have rows, or may have: first those of which some are wiped."""
+        found = [row for row in self.tables if not row.is_empty]
+        return sorted(found, key=lambda row: row.dest_rows == 0)
+
+    @property
+    def without_rows(self) -> list[TableRow]:
+        return [row for row in self.tables if row.is_empty]
+
+    @property
     def labels(self) -> list[str]:
         return [row.label for row in self.tables]
 

@@ -54,6 +54,11 @@ class TableRow:
     problem: str = ""
 
     @property
+    def is_empty(self) -> bool:
+        """Whether both sides are known to have no rows of it."""
+        return self.source_exact and self.dest_exact and not (self.source_rows or self.dest_rows)
+
+    @property
     def difference(self) -> int | None:
         """Destination minus source, where both are exact."""
         if self.source_rows is None or self.dest_rows is None:

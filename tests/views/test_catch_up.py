@@ -47,7 +47,7 @@ def test_two_databases_of_one_name_are_told_apart(
     page = text(page_of(operator, "auth.Group"))
     here, there = namesakes.dest.parent, namesakes.source.parent
 
-    assert f"Both databases are called {NAME}:</strong> it is the one on SQLite" in page
+    assert f"Both databases are called {NAME}:</strong> the one on SQLite" in page
     lead = page.partition('class="lead"')[2].partition("</p>")[0]
     assert lead.index(f"{here})") < lead.index(f"{there})")
 

@@ -179,8 +179,39 @@ def test_two_databases_of_one_name_are_told_apart(
     note = page.partition("Both databases are called shop.sqlite3:</strong>")[2].partition("</p>")[
         0
     ]
-    assert f"{here} that is written" in note
-    assert f"{there} that is only read" in note
+    assert f"{here}, is written;" in note
+    assert f"{there}, is only read" in note
+
+
+def test_tables_with_rows_to_wipe_come_first_and_empty_ones_are_folded(
+    operator: Client, files: Files, text: Text
+) -> None:
+    labels = ["auth.Group", "auth.User", "auth.User_groups"]
+    operator.post("/runs/select/", {"label": labels})
+    unknown = operator.get("/runs/new/").context["plan"]
+    assert (len(unknown.with_rows), unknown.without_rows) == (3, [])
+    files.execute("dest", "INSERT INTO auth_user_groups (user_id, group_id) VALUES (1, 1)")
+    services.count_now(labels)
+    services.check_data_now(labels, "alice")
+    CountRequest.objects.update(finished_at=timezone.now())
+
+    page = text(operator.get("/runs/new/"))
+
+    table, _, folded = page.partition("<tbody>")[2].partition("</table>")
+    assert table.index("auth.<wbr>User_<wbr>groups <code") < table.index("auth.<wbr>Group <code")
+    assert "auth.<wbr>User <code" not in table
+    assert "<summary>1 table has no rows on either side</summary>" in folded
+    assert "<li>auth.<wbr>User</li>" in folded
+
+
+def test_what_is_wiped_where_is_said_once_more_above_the_name(
+    counted: Client, files: Files, text: Text
+) -> None:
+    form = text(counted.get("/runs/new/")).partition('id="confirm"')[2]
+    above = form.partition('<label for="name">')[0]
+
+    assert "Wiped:</strong> 1 row of 1 table in <strong>shop.sqlite3</strong> (SQLite" in above
+    assert f"Copied:</strong> {GROUPS} rows of 1 table from <strong>source.sqlite3" in above
 
 
 def test_the_page_names_what_the_wipe_reaches(counted: Client, text: Text) -> None:
