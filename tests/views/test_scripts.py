@@ -16,6 +16,7 @@ from tests.views.conftest import GROUPS, Files
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+    from pytest_django import Settings
     from pytest_django.live_server_helper import LiveServer
 
 POLL = 5_000  # milliseconds in which a poll has certainly come
@@ -268,6 +269,29 @@ def test_no_page_is_wider_than_the_window(
     page.set_viewport_size({"width": width, "height": 800})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("path", ["/freeze/", "/runs/catch-up/", "/runs/new/", "/runs/1/"])
+def test_a_long_name_makes_no_page_wider_than_a_small_window(
+    open_page: Open, files: Files, settings: Settings, make_run: Callable[..., Run], path: str
+) -> None:
+    long = files.dest.with_name("customers_of_the_northern_region_in_production_v3.sqlite3")
+    files.dest.rename(long)
+    settings.ENDPOINTS["dest"]["NAME"] = str(long)
+    side = {"name": long.name, "product": "SQLite", "host": str(long.parent), "identity": "x"}
+    make_run("succeeded", pk=1, source=side, dest=side)
+    page = open_page("/tables/")
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.check("[value='auth.Group']")
+    page.click("text=Review the wipe and the copy")
+    page.wait_for_selector("#plan[hx-get]")
+    count_everything()
+    page.wait_for_selector("#name", timeout=POLL)
+    page.goto(page.url.replace("/runs/new/", path))
+
+    assert long.name in page.inner_text(".cutover")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
 # In the place of the browser's own, which would show it to nobody here.
