@@ -12,11 +12,12 @@ from django.views.decorators.http import require_POST
 
 from migrations_ui import services
 from migrations_ui.decorators import copy
-from migrations_ui.engine.findings import Finding
+from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.transforms import Transform
 from migrations_ui.services import Plan, Refused
 from migrations_ui.views.tables import SELECTION, TRANSFORMS, is_backwards
 
+SEVERITIES = list(Severity)
 WORDS = {
     Transform.STRIP_NUL: "leave the NUL characters out",
     Transform.REPLACE_NUL: "replace each NUL character by U+FFFD, the replacement character",
@@ -61,10 +62,10 @@ def declared(transforms: Iterable[str]) -> list[Declared]:
 
 
 def found(plan: Plan) -> list[Found]:
-    """What preflight has found; each choice once, even where two findings have the same."""
+    """What preflight has found, the worst first; each choice once, even where two have the same."""
     offered: set[tuple[Declared, ...]] = set()
     result = []
-    for finding in plan.findings:
+    for finding in sorted(plan.findings, key=lambda one: SEVERITIES.index(one.severity)):
         options = _options(finding)
         chosen = next((option for option in options if option.text in plan.transforms), None)
         result.append(Found(finding, () if options in offered else options, chosen))

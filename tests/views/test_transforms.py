@@ -80,6 +80,16 @@ def test_a_finding_offers_what_would_overcome_it_and_nothing_is_chosen(
     assert "with 1 declared transform" not in page
 
 
+def test_the_worst_findings_come_first(operator: Client, text: Text) -> None:
+    worst_last = reversed(Severity)
+    find(*(Finding("x", one, f"A {one}.", "", "auth.Group", rows=1) for one in worst_last))
+
+    page = text(operator.get("/runs/new/"))
+
+    found = page.partition("Found by preflight")[2]
+    assert found.index("A blocker.") < found.index("A warning.") < found.index("A info.")
+
+
 def test_a_finding_without_a_transform_offers_no_choice(operator: Client, text: Text) -> None:
     find(Finding("text-too-long", Severity.BLOCKER, "Long.", "Shorten.", "auth.Group", rows=1))
 
