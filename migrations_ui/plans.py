@@ -49,6 +49,14 @@ class PreflightReport:
     comparable: bool  # there are tables on both sides whose values can be looked at
 
 
+class Stale(Refused):
+    """What was confirmed is not what would be done now."""
+
+    def __init__(self, message: str, now: Plan) -> None:
+        super().__init__(message)
+        self.now = now
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run that could be started, as the confirmation page shows it.
@@ -302,7 +310,8 @@ def reach(tables: Sequence[Table]) -> tuple[str, ...]:
 def changes(shown: Mapping[str, int], now: Sequence[TableRow]) -> list[str]:
     """What differs between the rows that the operator was shown and those that are there now."""
     return [
-        f"{row.label} had {shown[row.label]:,} rows and has {row.dest_rows:,}"
+        f"{row.label} had {shown[row.label]:,} {'row' if shown[row.label] == 1 else 'rows'} "
+        f"and has {row.dest_rows:,}"
         for row in now
         if row.dest_rows is not None and shown.get(row.label, row.dest_rows) != row.dest_rows
     ]

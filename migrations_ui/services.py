@@ -32,7 +32,7 @@ from migrations_ui.models import (
     Step,
 )
 from migrations_ui.pace import RunProgress, audit_progress, run_progress
-from migrations_ui.plans import Plan, PreflightReport, make_plan, run_preflight
+from migrations_ui.plans import Plan, PreflightReport, Stale, make_plan, run_preflight
 from migrations_ui.sides import (
     Refused,
     Side,
@@ -72,6 +72,7 @@ __all__ = [
     "Refused",
     "RunProgress",
     "Side",
+    "Stale",
     "TableRow",
     "TablesPage",
     "assist",

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from migrations_ui import catching_up, steps, tasks, workers
 from migrations_ui.models import Event, Run, TableCopy
-from migrations_ui.plans import Plan, make_plan
+from migrations_ui.plans import Plan, Stale, make_plan
 from migrations_ui.sides import Refused, available_cores
 from migrations_ui.steering import supersede
 
@@ -108,6 +108,12 @@ def only_one(current: Plan) -> Iterator[None]:
 def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: int) -> None:
     """Refuse what the operator has not been shown, or has not confirmed."""
     if blockers := current.blockers_beyond(reject_limit):
+        rows = current.refused_rows
+        if reject_limit and not current.blockers_beyond(rows):
+            raise Refused(
+                f"{rows:,} rows would be refused, more than the {reject_limit:,} to set aside. "
+                f"Set at least {rows:,}. Nothing was wiped."
+            )
         raise Refused(
             "Preflight has found what would make the run fail: "
             + " ".join(str(found) for found in blockers)
@@ -122,9 +128,10 @@ def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: in
     if current.checking:
         raise Refused("The values have not been looked at yet. Wait for that and confirm again.")
     if fingerprint != current.fingerprint:
-        raise Refused(
+        raise Stale(
             "Something has changed since the confirmation was shown: the databases, the tables or "
-            "their rows. Nothing was wiped. Look at what it says now, and confirm again."
+            "their rows. Nothing was wiped. Look at what it says now, and confirm again.",
+            current,
         )
 
 

@@ -15,12 +15,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from migrations_ui import services
+from migrations_ui import services, shown
 from migrations_ui.decorators import copy, look, may, wipe
 from migrations_ui.engine.checks.sides import listed
 from migrations_ui.engine.transforms import parse
 from migrations_ui.models import Run
-from migrations_ui.services import Plan, Refused
+from migrations_ui.services import Plan, Refused, Stale
 from migrations_ui.site import site
 from migrations_ui.tables import pending_counts
 from migrations_ui.views import transforms
@@ -57,13 +57,16 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def new(request: HttpRequest) -> HttpResponse:
     """The confirmation: everything that will be lost, before it is."""
+    if run := _under_way(request):
+        return site.page(request, "cutover/confirm/under_way.html", f"{run} is under way", run=run)
     plan = _plan(request)
     if plan is None:
         return redirect("tables")
+    back = f"Confirm the way back: wipe {plan.dest.name}"
     return site.page(
         request,
         "cutover/confirm/page.html",
-        "Confirm the wipe and the copy",
+        back if plan.reverse else "Confirm the wipe and the copy",
         **_confirmation(request, plan),
     )
 
@@ -72,6 +75,8 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_safe
 def new_live(request: HttpRequest) -> HttpResponse:
     """The fragment that is polled until the worker has counted."""
+    if _under_way(request):
+        return HttpResponse(headers={"HX-Redirect": reverse("run_new")})
     plan = _plan(request)
     if plan is None:
         return HttpResponse(headers={"HX-Redirect": reverse("tables")})
@@ -106,7 +111,7 @@ def leave_out(request: HttpRequest) -> HttpResponse:
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     labels: list[str] = request.session.get(SELECTION, [])
-    if not labels and (active := Run.objects.exclude(active_dest=None).first()):
+    if active := _under_way(request):
         messages.warning(request, f"{active} is under way already. Nothing was started.")
         return redirect(active)
     typed_name = request.POST.get("name", "").strip()
@@ -127,6 +132,14 @@ def start(request: HttpRequest) -> HttpResponse:
                 compares_cells="counts_only" not in request.POST,
             ),
         )
+    except Stale as stale:
+        changed = shown.differences(request.POST.get("shown", ""), stale.now)
+        messages.error(
+            request,
+            f"Something has changed since the confirmation was shown. {changed} Nothing was wiped. "
+            "Look at what it says now, and confirm again.",
+        )
+        return redirect("run_new")
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("run_new")
@@ -215,11 +228,19 @@ def _run(pk: int) -> Run:
     return get_object_or_404(Run.objects.defer(*Run.LONG), pk=pk)
 
 
+def _under_way(request: HttpRequest) -> Run | None:
+    """The run that keeps a destination, where there is no selection to confirm."""
+    if request.session.get(SELECTION):
+        return None
+    return Run.objects.exclude(active_dest=None).first()
+
+
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:
     found = transforms.found(plan)
     declared = transforms.declared(plan.transforms)
     return {
         "plan": plan,
+        "shown": shown.carried(plan),
         "found": found,
         "choices": any(one.options for one in found),
         "declared": declared,
