@@ -57,7 +57,9 @@ def test_the_confirmation_says_in_capitals_of_its_own_what_is_wiped(
 ) -> None:
     page = text(prepared.get(reverse("run_new")))
 
-    assert "<strong>This is the way back.</strong>" in page
+    assert "<h1>Confirm the way back: wipe source.sqlite3</h1>" in page
+    assert "note note-error note-loud" in page.partition("This is the way back")[0]
+    assert "<strong>This is the way back.</strong>" in page.partition('class="lead"')[0]
     assert "<strong>source.sqlite3</strong>" in page.partition("This is the way back")[2]
     assert "which was the source, is wiped and written" in page
     assert f"<strong>{GROUPS} rows</strong>" in page
