@@ -139,3 +139,19 @@ def test_a_failure_leaves_no_table_without_its_indexes(vendor: str, open_pair: O
     assert witness.of("finished") == [("shop.first", 4)]
     assert witness.of("emptied") == ["shop.first"]
     assert dest.count("first") == 0
+
+
+@pytest.mark.mariadb
+def test_a_table_with_a_hashed_unique_keeps_its_keys(open_pair: OpenPair) -> None:
+    """MariaDB changes no key of it in place, and would copy all of it else."""
+    source, dest = open_pair("sqlite", "mysql")
+    found = create(source, dest)
+    run(dest, "ALTER TABLE third ADD c varchar(1000), ADD UNIQUE KEY hashed (c)")
+    before = schema(dest)
+    witness = transfer(found, source, dest)
+    assert schema(dest) == before
+    assert dest.count("third") == 3
+    built = names(witness, "built")
+    assert "second_b" in built
+    assert not built & {"third_a", "third_b", "hashed"}
+    assert "third" not in {taken.table for taken in witness.of("dropping")[0]}

@@ -8,6 +8,7 @@ import pytest
 
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.mysql.indexing import Part
 from migrations_ui.engine.errors import IndexRefused, ServerError
 from migrations_ui.engine.transfer import taken_off
 from tests.conftest import MakeDatabase
@@ -294,3 +295,20 @@ def test_an_index_that_would_come_back_in_another_place_stays(
     database.drop_indexes(NAME, indexes)
     database.restore_indexes(NAME, indexes)
     assert schema(database) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "repeats", "is_tree", "is_hashed"),
+    [
+        ("BTREE", 1, True, False),
+        ("BTREE", 0, True, False),
+        ("HASH", 1, True, False),  # MariaDB 11.8's word for a tree that was to be a hash
+        ("HASH", 0, False, True),
+        ("FULLTEXT", 1, False, False),
+    ],
+)
+def test_only_what_is_unique_by_a_hash_is_hashed(
+    kind: str, repeats: int, is_tree: bool, is_hashed: bool
+) -> None:
+    part = Part("a", None, kind, repeats)
+    assert (part.is_tree, part.is_hashed) == (is_tree, is_hashed)

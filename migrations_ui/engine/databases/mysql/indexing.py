@@ -31,8 +31,6 @@ DUPLICATE_ENTRY = 1062
 KEY = re.compile(
     r"^  ((?:(UNIQUE|FULLTEXT|SPATIAL) )?KEY `((?:[^`\n]|``)+)` \(.*?),?$", re.MULTILINE
 )
-# Indexes that the server keeps behind all others.  Of those, the unique ones come first.
-APART = {"FULLTEXT", "HASH"}
 
 
 class Part(NamedTuple):
@@ -41,6 +39,20 @@ class Part(NamedTuple):
     column: str | None  # None where it is an expression
     prefix: int | None  # characters or bytes, where not all of the value is indexed
     kind: str  # BTREE, HASH, FULLTEXT, SPATIAL
+    repeats: int  # 0 where the index is unique
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether MariaDB compares hashes of what is too long for a tree to be unique.
+
+        One that need not be unique is a tree, whatever was asked for, and since MariaDB 11 it is
+        told by what was asked for.
+        """
+        return self.kind == "HASH" and not self.repeats
+
+    @property
+    def is_tree(self) -> bool:
+        return self.kind in ("BTREE", "HASH") and not self.is_hashed
 
 
 class Indexing(base.Database, ABC):
@@ -71,10 +83,11 @@ class Indexing(base.Database, ABC):
             if not (columns := parts.get(name)):
                 continue  # the text of a comment or an expression
             names = {part.column for part in columns}
-            group = columns[0].kind if columns[0].kind in APART else kind.replace("SPATIAL", "")
+            # The server keeps unique ones first, and those of FULLTEXT behind all others.
+            group = kind.replace("SPATIAL", "")
             if virtual & names and self.product == "MySQL":
                 group += " virtual"  # MySQL keeps them behind others of their kind
-            if fixed is None or columns[0].kind != "BTREE" or (fixed | virtual) & names:
+            if fixed is None or not columns[0].is_tree or (fixed | virtual) & names:
                 stays.add(group)
             removable = group not in stays
             found.insert(0, Found(self._index(table, name, definition, kind, columns), removable))
@@ -104,7 +117,7 @@ class Indexing(base.Database, ABC):
         """The key parts of each of the table's indexes, PRIMARY among them."""
         parts: dict[str, list[Part]] = {}
         for name, *facts in self.query(
-            "SELECT index_name, column_name, sub_part, index_type "
+            "SELECT index_name, column_name, sub_part, index_type, non_unique "
             "FROM information_schema.statistics "
             "WHERE table_schema = DATABASE() AND table_name = %s ORDER BY 1, seq_in_index",
             [table],
@@ -115,8 +128,9 @@ class Indexing(base.Database, ABC):
     def _fixed_columns(self, table: str, parts: dict[str, list[Part]]) -> set[str | None] | None:
         """Columns whose indexes stay; None when all stay.
 
-        All do for other engines and for partitions, and where a unique index takes the place of the
-        primary key.
+        All do for other engines and for partitions, where a unique index takes the place of the
+        primary key, and where one is hashed: its hash is a hidden virtual column, for the sake of
+        which MariaDB would copy the whole table.
         """
         ((engine, kind, options),) = self.query(
             "SELECT engine, table_type, create_options FROM information_schema.tables "
@@ -125,7 +139,8 @@ class Indexing(base.Database, ABC):
         )
         if (engine, kind) != ("InnoDB", "BASE TABLE") or "partitioned" in options:
             return None
-        if "PRIMARY" not in parts:
+        hashed = any(part.is_hashed for columns in parts.values() for part in columns)
+        if hashed or "PRIMARY" not in parts:
             return None
         counted = parts["PRIMARY"][0].column
         found = self.query(
