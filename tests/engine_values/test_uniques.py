@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
 
+from migrations_ui.engine.databases.base import TypedColumn
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Severity
 from tests.engine_values.conftest import MakeSides, Sides
@@ -265,6 +267,33 @@ NOT_LOOKED_AT = [
     (PG, "CREATE UNIQUE INDEX {0}_u ON {0} (lower(v))", "an expression"),
     (MY, "CREATE UNIQUE INDEX {0}_u ON {0} (v(5))", "the first 5 characters"),
 ]
+
+
+def test_texts_are_compared_in_a_table_that_has_a_key(
+    sides: MakeSides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may ask one of every table; what could not be compared was a mere warning."""
+    between = sides(SQ, MY)
+    name = texts(between, GENERAL, ["a", "A"])
+    keys: list[str] = []
+    load = between.dest.load
+
+    def look(table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
+        keys.extend(key[2] for key in between.dest.query(f"SHOW KEYS FROM {table}"))
+        return load(table, columns, rows)
+
+    monkeypatch.setattr(between.dest, "load", look)
+    (found,) = between.check(name)
+    assert (found.code, keys) == ("unique-clash", ["PRIMARY"])
+
+
+def test_the_remedy_for_a_clash_names_a_collation_that_the_destination_has(
+    sides: MakeSides,
+) -> None:
+    between = sides(SQ, MY)
+    (found,) = between.check(texts(between, GENERAL, ["a", "A"]))
+    (exact,) = re.findall(r"\butf8mb4_\w+_bin\b", found.remedy)
+    assert between.dest.query(f"SELECT 'a' = 'a ' COLLATE {exact}") == [(0,)]
 
 
 @pytest.mark.parametrize(("dest", "statement", "by"), NOT_LOOKED_AT)

@@ -20,6 +20,8 @@ from migrations_ui.engine.values.readers import Reader
 from migrations_ui.engine.values.scan import SAMPLES
 
 ROWS_AT_ONCE = 20_000
+# What holds all different texts apart, spaces at their ends among them.
+EXACT = {"MariaDB": "utf8mb4_nopad_bin", "MySQL": "utf8mb4_0900_bin"}
 BESIDE = "\x1f"
 OTHERS = Column("cutover_others", "char", Kind.TEXT, nullable=True, charset="ascii")
 SAMPLE = Column("cutover_sample", "longtext", Kind.TEXT, nullable=True, charset="utf8mb4")
@@ -85,8 +87,10 @@ class Comparison:
     def clashes(self, dest: Database, name: str) -> tuple[int, tuple[str, ...]]:
         """How many rows clash there, and a few of their keys; `name` is a name for the table."""
         texts = dest.quoted(column.dest.name for column in self.texts)
+        # A key of its own, which a server may ask of every table (sql_require_primary_key).
         dest.execute(
-            f"CREATE TEMPORARY TABLE {dest.quote(name)} ({OTHERS.name} CHAR(32) CHARACTER SET "
+            f"CREATE TEMPORARY TABLE {dest.quote(name)} "
+            f"(cutover_row BIGINT AUTO_INCREMENT PRIMARY KEY, {OTHERS.name} CHAR(32) CHARACTER SET "
             f"ascii, {SAMPLE.name} LONGTEXT CHARACTER SET utf8mb4) "
             f"SELECT {texts} FROM {dest.quote(self.layout.dest_name)} LIMIT 0"
         )

@@ -11,6 +11,7 @@ from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.databases.mysql.rows import UTF8, WHOLE, literal, unmapped
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
+from migrations_ui.engine.values.collations import EXACT
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import (
     IN_BYTES,
@@ -52,9 +53,7 @@ class Reader(readers.Reader):
     def exact(self, column: Column) -> str:
         if not column.collation:
             return self.name(column)
-        collation = (
-            "utf8mb4_nopad_bin" if self.database.product == "MariaDB" else "utf8mb4_0900_bin"
-        )
+        collation = EXACT[self.database.product]
         return f"CONVERT({self.name(column)} USING utf8mb4) COLLATE {collation}"
 
     def quoted(self, text: str) -> str:

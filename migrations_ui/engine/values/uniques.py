@@ -12,7 +12,7 @@ from migrations_ui.engine.errors import RowRefused
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
-from migrations_ui.engine.values.collations import Comparison, clashes_in_sqlite
+from migrations_ui.engine.values.collations import EXACT, Comparison, clashes_in_sqlite
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import Reader
 from migrations_ui.engine.values.scan import Scan, finding
@@ -104,7 +104,7 @@ class Uniques:
             return  # a value that doesn't fit is a finding of its own
         if rows:
             collation = texts[0].dest.collation
-            facts = {"collation": collation, "exact": "utf8mb4_nopad_bin"}
+            facts = {"collation": collation, "exact": EXACT[self.target.database.product]}
             yield self.finding(layout, "unique-clash", columns, rows, samples, **facts)
 
     def by_sqlite(
