@@ -14,6 +14,7 @@ import pytest
 
 from migrations_ui.engine import databases
 from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.databases.postgresql.sessions import limits
 from migrations_ui.engine.errors import ServerError, Unreachable
 from tests.conftest import MakeDatabase
 from tests.engine.conftest import VENDORS, OpenDatabase, config_of, run, typed
@@ -247,6 +248,12 @@ def test_every_session_has_its_limits(
             "mysql": ["30", "86400.0", "3600"],
         }[vendor]
     )
+
+
+@pytest.mark.parametrize(("version", "limited"), [(15_00_04, False), (17_00_00, True)])
+def test_no_transaction_is_ended_for_its_length(version: int, limited: bool) -> None:
+    """Older servers know no such setting."""
+    assert limits(version).get("transaction_timeout") == ("0" if limited else None)
 
 
 def test_sessions_are_seen_while_one_sends_bytes_that_are_no_text(

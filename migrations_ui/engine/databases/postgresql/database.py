@@ -9,7 +9,6 @@ from typing import Any
 import psycopg2
 
 from migrations_ui.engine.databases import base
-from migrations_ui.engine.databases.access import IDLE_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import (
     Column,
@@ -36,6 +35,7 @@ from migrations_ui.engine.databases.postgresql.sessions import (
     OURS,
     POOLED,
     Sessions,
+    limits,
     turns_us_away,
 )
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
@@ -116,6 +116,8 @@ class Database(Cutting, Indexing, Positions, Sessions):
         Returns whether the session has what the connection asked for: no pooler is between.
         """
         connection.autocommit = True
+        limited = limits(connection.server_version)
+        limiting = [f"set_config('{name}', %s, false)" for name in limited]
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('DateStyle', 'ISO, YMD', false),"
@@ -124,15 +126,9 @@ class Database(Cutting, Indexing, Positions, Sessions):
                 " set_config('bytea_output', 'hex', false),"
                 # A policy that hides rows from this role is an error, not a table with fewer rows.
                 " set_config('row_security', 'off', false),"
-                " set_config('lock_timeout', %s, false),"
-                " set_config('statement_timeout', %s, false),"
-                " set_config('idle_in_transaction_session_timeout', %s, false),"
+                f" {', '.join(limiting)},"
                 " current_setting(%s, true)",
-                [
-                    self.time_zone,
-                    *(f"{s}s" for s in (LOCK_TIMEOUT, STATEMENT_TIMEOUT, IDLE_TIMEOUT)),
-                    OURS,
-                ],
+                [self.time_zone, *limited.values(), OURS],
             )
             return bool(cursor.fetchone()[-1] == "own")
 

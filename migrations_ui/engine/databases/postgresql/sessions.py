@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 
 from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import IDLE_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
 
 # A lock's number, and where it stands in pg_locks.
 NUMBER = "hashtextextended(%s, 0)"
@@ -42,6 +43,20 @@ POOLED = (
     "mode and locks could be somebody else's from one statement to the next. Name the server "
     "itself, usually at port 5432."
 )
+
+
+# A copy's transactions end when its rows do: a limit for all of one came with PostgreSQL 17.
+WHOLE_TRANSACTIONS = 17_00_00
+
+
+def limits(version: int) -> dict[str, str]:
+    """How long a session waits for what, whatever the server, the database or the role says."""
+    found = {
+        "lock_timeout": f"{LOCK_TIMEOUT}s",
+        "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
+    }
+    return found | ({"transaction_timeout": "0"} if version >= WHOLE_TRANSACTIONS else {})
 
 
 def turns_us_away(error: psycopg2.Error) -> bool:
