@@ -28,7 +28,7 @@ from migrations_ui.links import Links
 from migrations_ui.models import Chunk, Run
 from migrations_ui.participant import Participant
 from migrations_ui.sides import Refused, endpoints
-from migrations_ui.ticker import Ticker
+from migrations_ui.ticker import Ticker, leaving
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Assistant(Participant):
     """The part of a process that only copies chunks of a run."""
 
     def __init__(self, run: Run) -> None:
-        super().__init__(run, execution.leaving)
+        super().__init__(run, leaving)
         self.leader = run.holder
         self._joined = False
         self._joining = Lock()

@@ -34,7 +34,7 @@ from migrations_ui.pace import silence
 from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
 from migrations_ui.tables import Glance, glances, kept_counts
 from migrations_ui.throttle import Throttle
-from migrations_ui.ticker import Ticker
+from migrations_ui.ticker import Ticker, in_words, patiently
 from migrations_ui.verdicts import (
     COLUMNS,
     NOT_COMPARED,
@@ -142,7 +142,7 @@ def audit(
         _end(report, Audit.Status.FAILED, str(error))
     except BaseException as error:
         logger.exception("%s failed", report)
-        _end(report, Audit.Status.FAILED, f"{type(error).__name__}: {error}")
+        _end(report, Audit.Status.FAILED, in_words(error, "Start another audit."))
         if not isinstance(error, Exception):
             raise
     else:
@@ -166,6 +166,7 @@ def _end(report: Audit, status: str, error: str = "") -> None:
     )
 
 
+@patiently
 def _queue_again(report: Audit) -> None:
     """Leave the audit as if nobody had begun with it; who looks for what waits will find it."""
     with transaction.atomic():

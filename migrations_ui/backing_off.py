@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
@@ -83,8 +83,9 @@ class BackingOff:
                     if source is None:
                         source = closing.enter_context(self.ends.open_source())
                     self.look(source.busy_sessions(), rows / pause)
-                except (EngineError, DatabaseError) as error:
+                except (EngineError, Error) as error:
                     logger.warning("How busy the source is can't be told: %s", error)
+                    connection.close()
                     source = None
                 pause = EVERY
 

@@ -6,7 +6,6 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from threading import Event
 from typing import Any
 
 from django.utils import timezone
@@ -40,13 +39,11 @@ from migrations_ui.models import Audit, DataCheck, Run, TableCopy
 from migrations_ui.recorder import DestinationLost, Recorder
 from migrations_ui.sides import Ends, Refused, chosen_tables, endpoints
 from migrations_ui.states import move
-from migrations_ui.ticker import Ticker, patiently
+from migrations_ui.ticker import Ticker, in_words, leaving, patiently
 
 logger = logging.getLogger(__name__)
 
 WORKER = "worker"
-# Set when this process is to stop: its runs are left to the next one.
-leaving = Event()
 # The runs that this process leads.
 leading: set[int] = set()
 UNFINISHED = (TableCopy.Status.WAITING, TableCopy.Status.COPYING)
@@ -105,7 +102,10 @@ def _lead(run: Run, recorder: Recorder, before: str) -> None:
             run,
             recorder,
             Run.Status.FAILED,
-            error=f"{type(error).__name__}: {error}",
+            error=in_words(
+                error,
+                "Once it does, resume the run; or start it anew, if it had not wiped anything.",
+            ),
             traceback=traceback.format_exc(),
         )
         if not isinstance(error, Exception):

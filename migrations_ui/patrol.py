@@ -51,6 +51,7 @@ class Patrol:
                 self.help(run)
         except Exception as error:  # noqa: BLE001  # whatever the queue or the control database raises
             logger.warning("Could not look for runs that nobody is on: %s", error)
+            connection.close()  # it may be lost, and would be asked again for ever
 
     def help(self, run: Run) -> None:
         """Take part in a run's load, in a thread of its own: tasks may come meanwhile."""

@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from migrations_ui import claims, tasks, workers
 from migrations_ui.claims import lease
-from migrations_ui.execution import WORKER, leaving
+from migrations_ui.execution import WORKER
 from migrations_ui.health_models import ControlClock
 from migrations_ui.models import Audit, Event, Run, Step, TableCopy
 from migrations_ui.pace import silence
 from migrations_ui.plans import Plan
 from migrations_ui.sides import Refused
 from migrations_ui.states import move
+from migrations_ui.ticker import leaving
 
 # Workers that may vanish in a row without a chunk getting done: then it is the run that ends them.
 MOST_TAKEOVERS = 5

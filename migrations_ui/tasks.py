@@ -7,6 +7,7 @@ from typing import Any
 from huey.contrib.djhuey import HUEY, db_task
 
 from migrations_ui import auditing, counting, execution, restoring, retrying
+from migrations_ui.ticker import leaving
 
 
 @db_task()
@@ -24,7 +25,7 @@ def answer_count_request(request_id: int) -> None:
 @db_task()
 def execute_audit(audit_id: int) -> None:
     """Do a queued audit; where this process is asked to stop, the next one does it."""
-    auditing.audit(audit_id, leaving=execution.leaving)
+    auditing.audit(audit_id, leaving=leaving)
 
 
 @db_task()

@@ -5,11 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    Error,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +26,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TICK = 0.5  # seconds
-# Seconds for which a control database may be locked or away before that is an error.
-PATIENCE = 180.0
+# Seconds for which a control database may be locked or away before that is an error; and where
+# this process is to stop, whose supervisor won't wait so long: what it leaves, others find.
+PATIENCE, HASTE = 180.0, 5.0
+# What MySQL says of a column that is not there, as of a server that is away.
+UNKNOWN_COLUMN = 1054
+# Set when this process is to stop: its runs are left to the next one.
+leaving = threading.Event()
+
+# What Django raises when it is locked or away.
+AWAY = (OperationalError, InterfaceError)
 
 
 def patiently(ask: Callable[P, T]) -> Callable[P, T]:
@@ -30,18 +47,94 @@ def patiently(ask: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(ask)
     def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-        deadline = time.monotonic() + PATIENCE
+        began = time.monotonic()
         while True:
             try:
                 return ask(*args, **kwargs)
-            except (OperationalError, InterfaceError) as error:
-                if connection.in_atomic_block or time.monotonic() > deadline:
+            except AWAY as error:
+                patience = HASTE if leaving.is_set() else PATIENCE
+                late = time.monotonic() > began + patience
+                if late or connection.in_atomic_block or not passes(error):
                     raise
                 logger.warning("The control database does not answer: %s", error)
                 connection.close()
                 time.sleep(TICK)
 
     return asked
+
+
+def passes(error: Error) -> bool:
+    """Whether it may pass; a table or a column that is not there is as bad in three minutes."""
+    if getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_ERROR":
+        return False
+    return error.args[:1] != (UNKNOWN_COLUMN,)
+
+
+def in_words(error: BaseException, what_next: str) -> str:
+    """What to tell of work that ended by an error that nobody foresaw; or because of an outage."""
+    if isinstance(error, AWAY):
+        return f"The control database did not answer ({str(error).strip()}). {what_next}"
+    return f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def outlasting() -> Iterator[None]:
+    """Let each query of this process's threads be asked patiently, wherever it is written.
+
+    For processes that do what was asked for.  Not for pages, which nobody would wait for.  A
+    transaction begins on a connection that is there; what is lost in the middle of one is an error,
+    and `patiently` does such a thing as a whole.
+    """
+    make, mine = connections.create_connection, connections[DEFAULT_DB_ALIAS]
+
+    def create_connection(alias: str) -> BaseDatabaseWrapper:
+        made = make(alias)
+        if alias == DEFAULT_DB_ALIAS:
+            be_patient(made)
+        return made
+
+    # Connections belong to threads: other threads' are made when they first ask.
+    connections.create_connection = create_connection  # type: ignore[method-assign]
+    be_patient(mine)
+    try:
+        yield
+    finally:
+        del connections.create_connection
+        for name in ("ensure_connection", "cursor", "set_autocommit"):
+            delattr(mine, name)
+        mine.execute_wrappers.remove(_ask_again)
+
+
+def be_patient(made: Any) -> None:
+    """Let a connection to the control database be made, and asked, as long as it takes."""
+    set_autocommit = made.set_autocommit
+
+    def on_a_living_one(autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        # What begins with a transaction could not be asked again by itself.
+        if not (autocommit or made.is_usable()):
+            made.close()
+            made.ensure_connection()
+        set_autocommit(autocommit, *args, **kwargs)
+
+    made.set_autocommit = on_a_living_one
+    made.ensure_connection = patiently(made.ensure_connection)
+    made.cursor = patiently(made.cursor)
+    made.execute_wrappers.append(_ask_again)
+
+
+def _ask_again(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """A query, and again by the same cursor over the connection that takes the lost one's place."""
+    database, cursor = context["connection"], context["cursor"]
+
+    @patiently
+    def ask() -> Any:
+        if database.connection is None:
+            cursor.cursor = database.cursor().cursor
+        return execute(sql, params, many, context)
+
+    return ask()
 
 
 class Ticker(threading.Thread):
@@ -67,8 +160,8 @@ class Ticker(threading.Thread):
         """One tick; a control database that is busy or away for a moment is asked again later."""
         try:
             self._tick()
-        except DatabaseError as error:
-            logger.warning("The progress could not be written: %s", error)
+        except Error as error:  # a driver that knows its connection to be lost: InterfaceError
+            logger.warning("The control database could not be asked: %s", error)
             connection.close()
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.models import DurationField, ExpressionWrapper, F, Q
 from huey.contrib.djhuey import HUEY
 
@@ -135,7 +135,7 @@ def present() -> Iterator[Pulse]:
     pulse = Pulse()
     HUEY.pre_execute(name="pulse")(pulse.begin)
     HUEY.post_execute(name="pulse")(pulse.end)
-    with suppress(DatabaseError):  # it is tried again
+    with suppress(Error):  # it is tried again
         # Left by a process that has replaced itself by this one.
         Worker.objects.filter(host=socket.gethostname(), pid=os.getpid()).delete()
         pulse.beat()
@@ -148,7 +148,7 @@ def present() -> Iterator[Pulse]:
         ticker.end(within=BEAT)
         HUEY.unregister_pre_execute("pulse")
         HUEY.unregister_post_execute("pulse")
-        with suppress(DatabaseError):  # then its silence tells
+        with suppress(Error):  # then its silence tells
             pulse.forget()
         connection.close()
 

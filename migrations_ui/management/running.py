@@ -14,6 +14,7 @@ from django.db import connections
 
 from migrations_ui import notifications, services
 from migrations_ui.models import Audit, Run
+from migrations_ui.ticker import outlasting
 
 REFRESH = 0.5  # seconds between two looks at it
 CLEAR_LINE = "\r\033[K"
@@ -62,7 +63,7 @@ def watch(
     """Do the work in a thread; meanwhile show `text()`, and `stop(signal)` when that is sent."""
     ended = Event()
     thread = Thread(target=_work, args=(work, ended), name="work")
-    with asked_to_stop() as asked:
+    with outlasting(), asked_to_stop() as asked:
         thread.start()
         while not ended.wait(REFRESH):
             while asked:

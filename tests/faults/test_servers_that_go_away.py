@@ -9,13 +9,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copy, copytree
+from typing import Any
 
 import pytest
 import redis
 
+from migrations_ui.patrol import EVERY
+from tests.conftest import manage
 from tests.faults.conftest import (
     IN_THE_WAY,
     LOG,
@@ -126,6 +129,48 @@ def test_a_control_database_that_is_locked_for_long_fails_no_run(
         time.sleep(30)  # longer than a connection waits for a lock
         control.rollback()
     whole(run)
+
+
+@dataclass(frozen=True)
+class Elsewhere(Scene):
+    """A dashboard whose control database is on a server."""
+
+    def rows(self, query: str) -> list[Any]:
+        return execute(self.env["CONTROL_DATABASE_URL"], query)
+
+
+@pytest.mark.parametrize(
+    ("server", "phase"),
+    [("postgresql", "preflight"), ("mysql", "steps"), ("postgresql", "verify")],
+    indirect=["server"],
+)
+def test_a_control_database_that_is_away_for_seconds_fails_no_run_in_any_phase(
+    scene: Scene,
+    server: tuple[str, Mortal],
+    worker: StartWorker,
+    postgres: Postgres,
+    whole: Whole,
+    phase: str,
+) -> None:
+    vendor, machine = server
+    url = machine.create_database(vendor)
+    scene = Elsewhere(
+        scene.var, {**scene.env, "CONTROL_DATABASE_URL": url, "CUTOVER_STEPS": "check"}
+    )
+    done = manage(scene.var, scene.env, "migrate", "-v0")
+    assert done.returncode == 0, done.stderr
+    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    listening = worker(scene)
+    run = scene.start(*LOG)
+    scene.wait_for_phase(run, phase)
+    machine.die()
+    time.sleep(3)
+    machine.come_back()
+    whole(run, scene)
+    # Whatever else the worker does from time to time goes on as well.
+    said = len(listening.said())
+    time.sleep(2 * EVERY)
+    assert "WARNING" not in listening.said()[said:]
 
 
 def test_a_redis_that_comes_back_empty_loses_no_run(

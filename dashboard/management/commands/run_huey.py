@@ -7,7 +7,7 @@ from typing import Any
 
 from huey.contrib.djhuey.management.commands import run_huey
 
-from migrations_ui import notifications, patrol, services, workers
+from migrations_ui import notifications, patrol, services, ticker, workers
 from migrations_ui.memory import use_one_heap
 
 
@@ -20,6 +20,7 @@ class Command(run_huey.Command):
         use_one_heap(services.vendors())
         with (
             workers.present() as pulse,
+            ticker.outlasting(),  # only now: a worker need not wait for it to start
             notifications.courier(),
             patrol.on_patrol(pulse),
         ):
