@@ -341,32 +341,3 @@ def audited(
     auditing.audit(report.pk, known, recorder.throttle if recorder else None)
     report.refresh_from_db()
     return report
-
-
-# -- Steps that are tried again -------------------------------------------------------------------
-
-
-def retry_step(step_id: int) -> None:
-    """Do a queued step of an ended run again, and let the run's state be what is true then.
-
-    When nothing but its steps was wanting, and all have succeeded now, it is audited once more,
-    because they may have written since the last audit.
-    """
-    steps.retry(step_id)
-    run = Run.objects.get(steps=step_id)
-    if run.status != Run.Status.INCOMPLETE:
-        return
-    error = ""
-    if not steps.unfinished(run) and not run.newer_only:
-        labels = list(run.tables.values_list("label", flat=True))
-        error = outcomes.problem_of(run, audited(run, chosen_tables(labels)))
-    if error := error or outcomes.wanting(run):
-        Run.objects.filter(pk=run.pk, status=Run.Status.INCOMPLETE).update(error=error)
-    else:
-        move(
-            run.pk,
-            Run.Status.SUCCEEDED,
-            who=WORKER,
-            only_from=Run.Status.INCOMPLETE,
-            error="",
-        )

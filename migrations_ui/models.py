@@ -124,6 +124,7 @@ class Run(models.Model):
     holder = models.CharField(
         max_length=64, blank=True, help_text="The worker that is on it, or was on it last."
     )
+    held_by = models.CharField(max_length=64, blank=True, help_text="Who does some of it again.")
     changed_since = models.BooleanField(
         default=False,
         help_text="Its tables were written by somebody else, so it can't be gone on with.",

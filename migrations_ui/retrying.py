@@ -6,7 +6,7 @@ import logging
 
 from django.utils import timezone
 
-from migrations_ui import auditing, plans
+from migrations_ui import auditing, holding, plans
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import Layout
@@ -25,7 +25,8 @@ def retry(run_id: int) -> None:
     """
     run = Run.objects.get(pk=run_id)
     try:
-        arrived, waiting = _load(run)
+        with holding.take(run, "trying its rejected rows again") as hold:
+            arrived, waiting = _load(run, hold)
     except Exception as error:
         what = f"The rejected rows could not be tried again: {error}"
         if not isinstance(error, EngineError | Refused):
@@ -35,7 +36,7 @@ def retry(run_id: int) -> None:
     Event.objects.create(run=run, who="worker", what=what)
 
 
-def _load(run: Run) -> tuple[int, int]:
+def _load(run: Run, hold: holding.Hold) -> tuple[int, int]:
     """How many rows have arrived, and how many were refused again."""
     tables = chosen_tables(run.tables.values_list("label", flat=True))
     found = {layout.label: layout for layout in plans.check(tables, reverse=run.reverse).layouts}
@@ -45,6 +46,7 @@ def _load(run: Run) -> tuple[int, int]:
     with ends.open_source() as source, ends.open_dest() as dest:
         dest.prepare_load(check_foreign_keys=True)
         for row in rows:
+            hold.check()
             arrived += _load_row(row, found.get(row.label), dest)
         set_sequences(list(found.values()), source, dest)
     report = auditing.new_audit(tables, run.operator, reverse=run.reverse, run=run)

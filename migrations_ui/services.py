@@ -15,6 +15,7 @@ from migrations_ui import (
     counting,
     datachecks,
     execution,
+    holding,
     journal,
     restoring,
     steps,
@@ -224,9 +225,8 @@ def retry_rejected(run: Run, operator: str) -> None:
     rows = run.rejected.filter(arrived_at=None).count()
     if run.is_active or not rows:
         raise Refused(f"{run} has no rows to try again.")
-    active = Run.objects.filter(active_dest=run.dest["identity"]).first()
-    if active:
-        raise Refused(f"{active} is active on {run.dest['name']}. Wait until it has ended.")
+    if held := holding.by_whom(run.dest["identity"], run.dest["name"]):
+        raise Refused(f"{held} Wait until it has ended.")
     noun = "row" if rows == 1 else "rows"
     Event.objects.create(
         run=run, who=operator, what=f"Asked to try {rows:,} rejected {noun} again."

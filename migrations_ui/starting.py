@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 
 from django.db import IntegrityError, transaction
 
-from migrations_ui import catching_up, steps, tasks, workers
+from migrations_ui import catching_up, holding, steps, tasks, workers
 from migrations_ui.models import Event, Run, TableCopy
 from migrations_ui.plans import Plan, Stale, make_plan
 from migrations_ui.sides import Refused, available_cores
@@ -98,10 +98,11 @@ def only_one(current: Plan) -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError:
-        active = Run.objects.filter(active_dest=current.dest.identity).first()
+        active = Run.objects.filter(active_dest=current.dest.identity, status__in=Run.ACTIVE)
+        held = holding.by_whom(current.dest.identity, current.dest.name)
         raise Refused(
-            f"{active or 'Another run'} is active on {current.dest.name}. Wait until it has ended, "
-            "or cancel it."
+            f"{held or 'Another run was active there.'} Wait until it has ended"
+            f"{', or cancel it' if active.exists() else ''}."
         ) from None
 
 

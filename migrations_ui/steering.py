@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from migrations_ui import claims, tasks, workers
+from migrations_ui import auditing, claims, holding, steps, tasks, workers
 from migrations_ui.claims import lease
 from migrations_ui.execution import WORKER
 from migrations_ui.health_models import ControlClock
@@ -64,6 +64,8 @@ def queue_again(run: Run, operator: str) -> None:
         "error": "",
         "traceback": "",
     }
+    # One that has ended may hold its destination all the same: something of it is done once more.
+    only = {} if run.is_active else {"active_dest": None}
     try:
         with transaction.atomic():
             if not move(
@@ -71,19 +73,21 @@ def queue_again(run: Run, operator: str) -> None:
                 S.QUEUED,
                 who=operator,
                 only_from=run.status,
+                only=only,
                 active_dest=run.dest["identity"],
                 takeovers=0,
                 **fields,
             ):
-                raise Refused(f"{run} has changed in this moment. Look again.")
+                held = only and holding.by_whom(run.dest["identity"], run.dest["name"])
+                raise Refused(f"{held or f'{run} has changed in this moment.'} Look again.")
             ended = (TableCopy.Status.FAILED, TableCopy.Status.CANCELLED)
             run.tables.filter(status__in=ended).update(
                 status=TableCopy.Status.WAITING, error="", finished_at=None
             )
     except IntegrityError:
-        active = Run.objects.filter(active_dest=run.dest["identity"]).first()
+        held = holding.by_whom(run.dest["identity"], run.dest["name"])
         raise Refused(
-            f"{active or 'Another run'} is active on {run.dest['name']}. Wait until it has ended."
+            f"{held or 'Another run was active there.'} Wait until it has ended."
         ) from None
 
 
@@ -193,7 +197,15 @@ def remind() -> None:
     """Have audits and steps done that have waited for so long that the queue may have lost them.
 
     A command that does its own audit begins with it long before; of a run's, its worker takes care.
+    What a worker was at that has vanished is ended.
     """
+    auditing.end_dead()
+    steps.end_left()
+    for run in holding.dead():
+        if run.takeovers < MOST_TAKEOVERS:
+            tasks.wake(tasks.settle_run, run.pk)
+        else:
+            holding.end_dead(run.dest["identity"])
     late = timezone.now() - FORGOTTEN_AFTER
     audits = Audit.objects.filter(status=Audit.Status.QUEUED, run=None, created_at__lt=late)
     for pk in audits.values_list("pk", flat=True):
@@ -281,8 +293,9 @@ def hand_over(run: Run) -> None:
 
 
 def in_the_way(dest_identity: str) -> tuple[Run | None, bool]:
-    """The active run on a destination, and whether a new one would supersede it."""
-    run = Run.objects.filter(active_dest=dest_identity).first()
+    """The run that keeps a destination, and whether a new one would supersede it."""
+    held = Run.objects.filter(active_dest=dest_identity)
+    run = held.exclude(pk__in=holding.dead().values("pk")).first()
     return run, run is not None and silent().filter(pk=run.pk).exists()
 
 
@@ -291,6 +304,7 @@ def supersede(dest_identity: str) -> None:
 
     What the dead one has taken off is put back by the new one.
     """
+    holding.end_dead(dest_identity)
     for run in silent().filter(active_dest=dest_identity):
         end(run, "The worker has vanished, and a new run was started on its destination.")
 

@@ -16,16 +16,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from migrations_ui import positions
+from migrations_ui import holding, positions
 from migrations_ui.engine.databases.access import Config, place
 from migrations_ui.engine.databases.positions import STOOD, Movement, Position, State
 from migrations_ui.engine.errors import EngineError
@@ -38,6 +38,7 @@ FIRST, LAST = 16_384, 49_152
 GRACE, LOOK = 5, 0.1
 # What a step must not inherit: the ways to the other databases.
 OURS = re.compile(r"(SOURCE|DEST|CONTROL)_DATABASE_URL|HUEY_URL|CUTOVER_.*")
+VANISHED = "The worker has vanished in the middle of it."
 CREDENTIALS = re.compile(r"(?<=://)[^\s/'\"]+(?=@)")
 
 Check = Callable[[], object]
@@ -96,8 +97,8 @@ def ask(step: Step, operator: str) -> None:
     run = step.run
     if run.is_active:
         raise Refused(f"{run} is still active. Wait until it has ended.")
-    if active := Run.objects.filter(active_dest=run.dest["identity"]).first():
-        raise Refused(f"{active} is active on {run.dest['name']}. Wait until it has ended.")
+    if held := holding.by_whom(run.dest["identity"], run.dest["name"]):
+        raise Refused(f"{held} Wait until it has ended.")
     with transaction.atomic():
         if not _free(step):
             raise Refused(f"The step {step} has succeeded, or a worker is at it.")
@@ -105,27 +106,49 @@ def ask(step: Step, operator: str) -> None:
 
 
 def _free(step: Step) -> bool:
-    """Queue the step, if it is neither done nor being done; a worker may have died at it."""
-    found = Step.objects.filter(pk=step.pk)
-    now = timezone.now()
-    overdue = now - timedelta(seconds=settings.CUTOVER_STEP_TIMEOUT + 2 * GRACE)
-    dead = found.filter(
-        status__in=(Step.Status.RUNNING, Step.Status.QUEUED), started_at__lt=overdue
-    )
-    asked = {"status": Step.Status.QUEUED, "started_at": now}
-    waits = found.filter(status__in=(Step.Status.FAILED, Step.Status.WAITING))
-    return bool(waits.update(**asked) or dead.update(**asked))
+    """Queue the step, if it is neither done nor asked for nor being done."""
+    waits = Step.objects.filter(pk=step.pk, status__in=(Step.Status.FAILED, Step.Status.WAITING))
+    return bool(waits.update(status=Step.Status.QUEUED, started_at=timezone.now()))
 
 
-def retry(step_id: int) -> None:
-    """Do a queued step, and when it succeeds those after it that wait."""
+def put_back(step: Step, why: str) -> None:
+    """Take back that a step was asked for, because it can't be done now."""
+    status = Step.Status.FAILED if step.attempts else Step.Status.WAITING
+    queued = Step.objects.filter(pk=step.pk, status=Step.Status.QUEUED)
+    if queued.update(status=status, started_at=None):
+        what = f"The step `{step}` was not tried again. {why}"
+        Event.objects.create(run=step.run, who="worker", what=what)
+
+
+def end_left() -> None:
+    """Let the steps have failed that a worker was at which has vanished since.
+
+    One that lives would be on an active run, or hold the destination of one that has ended.
+    """
+    end_dead(Step.objects.filter(run__active_dest=None))
+
+
+def end_dead(found: QuerySet[Step]) -> None:
+    """The same of those among these steps that are still called running."""
+    for step in found.filter(status=Step.Status.RUNNING):
+        # Unless it was ended and begun again in this moment.
+        Step.objects.filter(pk=step.pk, status=step.status, started_at=step.started_at).update(
+            status=Step.Status.FAILED, error=VANISHED, finished_at=timezone.now()
+        )
+
+
+def retry(step_id: int, check: Check) -> None:
+    """Do a queued step, and when it succeeds those after it that wait.
+
+    `check` is called often, and stops the step by an exception.
+    """
     step = Step.objects.select_related("run").get(pk=step_id)
     if not Step.objects.filter(pk=step.pk, status=Step.Status.QUEUED).update(
         status=Step.Status.RUNNING
     ):
         return  # another worker is at it
     run = step.run
-    while do(step, lambda: None):
+    while do(step, check):
         waiting = run.steps.filter(position__gt=step.position, status=Step.Status.WAITING)
         following = waiting.first()
         if following is None:

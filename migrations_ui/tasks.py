@@ -6,7 +6,7 @@ from typing import Any
 
 from huey.contrib.djhuey import HUEY, db_task
 
-from migrations_ui import auditing, counting, execution, restoring, retrying
+from migrations_ui import auditing, counting, execution, restoring, retrying, trying_again
 from migrations_ui.ticker import leaving
 
 
@@ -37,7 +37,13 @@ def retry_rejected_rows(run_id: int) -> None:
 @db_task()
 def retry_step(step_id: int) -> None:
     """Do a step after a copy again."""
-    execution.retry_step(step_id)
+    trying_again.retry_step(step_id)
+
+
+@db_task()
+def settle_run(run_id: int) -> None:
+    """End what was begun with an ended run by a worker that has vanished."""
+    trying_again.settle(run_id)
 
 
 @db_task()

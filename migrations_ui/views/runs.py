@@ -229,10 +229,10 @@ def _run(pk: int) -> Run:
 
 
 def _under_way(request: HttpRequest) -> Run | None:
-    """The run that keeps a destination, where there is no selection to confirm."""
+    """The run that is active, where there is no selection to confirm."""
     if request.session.get(SELECTION):
         return None
-    return Run.objects.exclude(active_dest=None).first()
+    return Run.objects.filter(status__in=Run.ACTIVE).first()
 
 
 def _confirmation(request: HttpRequest, plan: Plan) -> dict[str, Any]:

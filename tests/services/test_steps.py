@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
-from migrations_ui import services, signing, steps
+from migrations_ui import holding, services, signing, steps
 from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import Cancelled
 from migrations_ui.execution import untouched
@@ -144,7 +143,7 @@ def test_a_step_that_is_tried_again_goes_on_with_those_that_wait(
     mended.touch()
     services.retry_step(failed, "alice")
     assert run.steps.get(pk=failed.pk).status == Step.Status.QUEUED
-    steps.retry(failed.pk)
+    steps.retry(failed.pk, nothing)
 
     assert [step.status for step in run.steps.all()] == [Step.Status.SUCCEEDED] * 3
     assert [step.attempts for step in run.steps.all()] == [1, 2, 1]
@@ -166,8 +165,8 @@ def test_a_step_is_not_done_by_two_workers(
 
     monkeypatch.setattr(steps, "do", begin)
 
-    steps.retry(step.pk)
-    steps.retry(step.pk)
+    steps.retry(step.pk, nothing)
+    steps.retry(step.pk, nothing)
 
     assert len(begun) == 1
 
@@ -197,13 +196,18 @@ def test_a_step_that_is_done_is_not_done_again(shop: Shop, settings: Settings) -
 def test_a_step_whose_worker_has_died_can_be_tried_again(shop: Shop, settings: Settings) -> None:
     run = end(planned(settings, ["check"]))
     step = run.steps.get()
-    now = timezone.now()
-    run.steps.update(status=Step.Status.RUNNING, started_at=now)
-    with pytest.raises(Refused, match="a worker is at it"):
+    hold = holding.take(run, "trying its step `check` again")
+    run.steps.update(status=Step.Status.RUNNING, started_at=timezone.now())
+    services.recover()
+    with pytest.raises(Refused, match=f"{run} keeps shop.sqlite3 to itself: it is trying its step"):
         services.retry_step(step, "alice")
+    assert run.steps.get().status == Step.Status.RUNNING
 
-    run.steps.update(started_at=now - timedelta(seconds=settings.CUTOVER_STEP_TIMEOUT + 60))
-
+    with hold:
+        pass  # and nothing was written of the step
+    services.recover()
+    step = run.steps.get()
+    assert (step.status, step.error) == (Step.Status.FAILED, steps.VANISHED)
     services.retry_step(step, "alice")
 
 

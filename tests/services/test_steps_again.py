@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from migrations_ui import execution, services
+from migrations_ui import services, trying_again
 from migrations_ui.models import Run
 from tests.services.conftest import Shop, ended
 from tests.services.test_steps import GROUPS, HERE, planned
@@ -23,14 +23,14 @@ def test_what_a_step_does_at_a_later_try_is_audited(
     assert ended(run).status == Run.Status.INCOMPLETE
     step = run.steps.get()
     services.retry_step(step, "alice")
-    execution.retry_step(step.pk)
+    trying_again.retry_step(step.pk)
     run.refresh_from_db()
     assert run.status == Run.Status.INCOMPLETE
     assert "failed" in run.error
 
     mended.touch()
     services.retry_step(step, "alice")
-    execution.retry_step(step.pk)
+    trying_again.retry_step(step.pk)
     run.refresh_from_db()
     # What the step has written makes the two sides differ, and that is what the run says now.
     assert run.status == Run.Status.INCOMPLETE
@@ -47,7 +47,7 @@ def test_a_run_whose_last_step_succeeds_later_has_succeeded(
     settings.CUTOVER_STEP_TIMEOUT = 60
     step = run.steps.get()
     services.retry_step(step, "alice")
-    execution.retry_step(step.pk)
+    trying_again.retry_step(step.pk)
     run.refresh_from_db()
     assert (run.status, run.error) == (Run.Status.SUCCEEDED, "")
     assert run.audits.count() == 2
