@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrations_ui import journal
+from migrations_ui import holding, journal
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import Event, Run
 from migrations_ui.sides import Refused, endpoints
@@ -17,6 +17,7 @@ class Restored:
     dest: str
     missing: int
     problems: list[str]
+    unfinished: str = ""  # the run that was loading these tables, and did not get to its end
 
     def __str__(self) -> str:
         if not self.missing:
@@ -26,17 +27,40 @@ class Restored:
         return " ".join(
             [f"{back:,} of {self.missing:,} missing {noun} put back in {self.dest}."]
             + self.problems
+            + self.advice
         )
+
+    @property
+    def advice(self) -> list[str]:
+        """What to do first where a load has not got to its end; rows may merely be missing yet."""
+        if not self.unfinished:
+            return []
+        begun = f"{self.unfinished} has not got to its end: before anything is mended, resume it."
+        return [f"{begun} What these rows lead to may not be loaded yet; it puts the rest back."]
 
 
 def restore(*, reverse: bool) -> Restored:
     """Put back every index and foreign key that the journal misses; `Refused` during a run."""
     with endpoints(reverse=reverse).open_dest() as dest:
         server = dest.server()
-        if active := Run.objects.filter(active_dest=server.identity).first():
+        if active := Run.objects.filter(active_dest=server.identity, status__in=Run.ACTIVE).first():
             raise Refused(f"{active} is active on {server.name}; it puts them back itself.")
-        missing = len(journal.missing(server.identity))
-        return Restored(server.name, missing, journal.restore(server.identity, dest))
+        missing = journal.missing(server.identity)
+        if not missing:
+            return Restored(server.name, 0, [])
+        # Two at once would meet at the first index.
+        with holding.take(missing[-1].run, "putting back what is missing"):
+            problems = journal.restore(server.identity, dest)
+        begun = unfinished(server.identity) if problems else None
+        return Restored(server.name, len(missing), problems, str(begun or ""))
+
+
+def unfinished(dest_identity: str) -> Run | None:
+    """The last run on a destination, if it has wiped something and can be gone on with."""
+    last = Run.objects.filter(dest__identity=dest_identity).first()
+    if last is None or last.changed_since or last.status not in Run.RESUMABLE:
+        return None
+    return last if last.tables.filter(wiped=True).exists() else None
 
 
 def restore_after(run_id: int) -> None:
