@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import RequestFactory
 from pytest_django import Settings
 
-from migrations_ui import services
+from migrations_ui import services, signing
 from migrations_ui.models import Run
+from migrations_ui.sides import Refused
 from tests.services.conftest import GROUPS, Shop, confirm, count, ended, start
 from tests.services.test_full_audits import table
 
@@ -74,3 +77,14 @@ def test_not_all_rows_have_arrived_where_a_transform_leaves_some_out(
     assert run.error.startswith(
         "All rows that the transforms leave have arrived. The step `no_such_command` failed"
     )
+
+
+def test_who_signs_off_answers_for_a_step_that_failed(
+    shop: Shop, settings: Settings, alice: User
+) -> None:
+    settings.CUTOVER_STEPS = [["no_such_command"]]
+    run = ended(start(GROUP))
+    request = RequestFactory().post("/")
+    request.user = alice
+    with pytest.raises(Refused, match=rf"{run}: The step `no_such_command` failed"):
+        signing.sign(request, run.audits.get(), "alice")

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
-from migrations_ui import holding, services, signing, steps
+from migrations_ui import holding, services, steps
 from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import Cancelled
 from migrations_ui.execution import untouched
@@ -398,13 +396,3 @@ def test_what_was_compared_before_the_steps_is_known_only_as_far_as_they_did_not
     assert untouched(known, Movement(State.CHANGED)) is None
     assert untouched(known, Movement(State.UNKNOWN)) is None
     assert untouched(None, Movement(State.CHANGED, (GROUPS,))) is None
-
-
-def test_who_signs_off_answers_for_a_step_that_failed(
-    shop: Shop, settings: Settings, alice: User
-) -> None:
-    run = ended(planned(settings, ["no_such_command"]))
-    request = RequestFactory().post("/")
-    request.user = alice
-    with pytest.raises(Refused, match=rf"{run}: The step `no_such_command` failed"):
-        signing.sign(request, run.audits.get(), "alice")
