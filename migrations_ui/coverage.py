@@ -39,7 +39,7 @@ class Coverage:
     @property
     def not_in_it(self) -> str:
         """The others in words, the first of them where there are many."""
-        return names([table.label for table in self.others], most=8)
+        return names([table.label for table in self.others])
 
 
 def names(tables: Sequence[str], most: int = 5) -> str:
