@@ -24,7 +24,7 @@ from migrations_ui.engine.naming import names_on
 from migrations_ui.engine.persisting import Patience, persist
 from migrations_ui.models import Audit, Run, SignOff
 from migrations_ui.recall import memory
-from migrations_ui.sides import Refused, endpoints, host_tables
+from migrations_ui.sides import Side, endpoints, host_tables
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +128,7 @@ class Since:
     name: str
     as_of: datetime
     movement: Movement
+    looked_at: datetime | None  # as of when that is; None where the side could not be asked
 
     @property
     def word(self) -> str:
@@ -162,8 +163,8 @@ def _since(
     # The later of two looks at the same state: counters that were late have arrived by then.
     if after and moved(config, before, Position.from_json(after)).state is State.UNCHANGED:
         before = Position.from_json(after)
-    movement = until_now(config, before, labels, fresh=fresh)
-    return Since(role, getattr(report, role)["name"], as_of, movement)
+    told = until_now(config, before, labels, fresh=fresh)
+    return Since(role, getattr(report, role)["name"], as_of, *told)
 
 
 def since_signing(sign_off: SignOff) -> list[Since]:
@@ -174,24 +175,24 @@ def since_signing(sign_off: SignOff) -> list[Since]:
     found = []
     for role, kept in sorted(contents["positions"]["signing"].items(), reverse=True):
         before = Position.from_json(kept)
-        movement = until_now(sides[role], before, labels)
+        told = until_now(sides[role], before, labels)
         as_of = datetime.fromisoformat(before.taken_at)
-        found.append(Since(role, contents[role]["name"], as_of, movement))
+        found.append(Since(role, contents[role]["name"], as_of, *told))
     return found
 
 
 def until_now(
     config: Config, before: Position, labels: Iterable[str], *, fresh: bool = False
-) -> Movement:
-    """What has happened to a side since a position."""
+) -> tuple[Movement, datetime | None]:
+    """What has happened to a side since a position, and when that was looked at."""
     try:
         now = None if fresh else remembered(config, labels)
         # What was remembered may be from before what is asked about.
         if now is None or now.taken_at < before.taken_at:
             now = position_of(config, tables_of(labels))
     except EngineError as error:
-        return Movement(State.UNKNOWN, why=str(error))
-    return moved(config, before, now)
+        return Movement(State.UNKNOWN, why=str(error)), None
+    return moved(config, before, now), datetime.fromisoformat(now.taken_at)
 
 
 def between(
@@ -234,6 +235,14 @@ class Stillness:
     movement: Movement
     elsewhere: bool  # something was written on the server, to none of these tables as far as known
     others: Others
+    error: str = ""  # why it could not be asked
+
+    @classmethod
+    def untold(cls, role: str, config: Config, error: EngineError) -> Stillness:
+        """Of a side that could not be asked."""
+        name = Side.unknown(role, config, str(error)).name
+        movement = Movement(State.UNKNOWN, why=str(error))
+        return cls(role, name, movement, elsewhere=False, others=Others(), error=str(error))
 
     @property
     def is_still(self) -> bool:
@@ -256,19 +265,31 @@ def stillness(*, reverse: bool = False) -> list[Stillness]:
     """Whether anyone writes to the source or the destination, by two looks at all their tables.
 
     Takes PAUSE seconds.  A proof of writing when it is seen, no proof of none: who is connected may
-    write a second later.
+    write a second later.  Of a side that does not answer nothing is told; of the other it is.
     """
-    tables = host_tables()
     sides = configs(reverse=reverse)
+    before = {role: _first_look(config) for role, config in sides.items()}
+    time.sleep(PAUSE)
+    return [_stillness(role, sides[role], before[role]) for role in ROLES]
+
+
+def _first_look(config: Config) -> Position | EngineError:
     try:
-        before = {role: position_of(config, tables) for role, config in sides.items()}
-        time.sleep(PAUSE)
-        return [_stillness(role, sides[role], before[role]) for role in ROLES]
+        return position_of(config, host_tables())
     except EngineError as error:
-        raise Refused(str(error)) from error
+        return error
 
 
-def _stillness(role: str, config: Config, before: Position) -> Stillness:
+def _stillness(role: str, config: Config, before: Position | EngineError) -> Stillness:
+    if isinstance(before, EngineError):
+        return Stillness.untold(role, config, before)
+    try:
+        return _second_look(role, config, before)
+    except EngineError as error:
+        return Stillness.untold(role, config, error)
+
+
+def _second_look(role: str, config: Config, before: Position) -> Stillness:
     now = position_of(config, host_tables())
     with databases.connect(config, read_only=True) as database:
         others, name = database.others(), database.server().name

@@ -205,7 +205,7 @@ def _changes(run: Run, before: Position | None) -> Movement:
         return Movement(State.UNKNOWN)
     labels = run.tables.values_list("label", flat=True)
     config = positions.configs(reverse=run.reverse)["dest"]
-    return positions.until_now(config, before, labels, fresh=True)
+    return positions.until_now(config, before, labels, fresh=True)[0]
 
 
 # -- The process ----------------------------------------------------------------------------------

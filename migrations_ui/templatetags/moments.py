@@ -31,7 +31,13 @@ def utc(moment: str | datetime | None) -> str:
 def since(report: Run | Audit) -> dict[str, Any]:
     """Whether the sides were written since; asked only once a run or an audit has ended."""
     moves = [] if report.is_active else positions.since(report)
-    return {"moves": moves, "report": report, "quiet": all_unchanged(moves)}
+    return {
+        "moves": moves,
+        "report": report,
+        "of_run": isinstance(report, Run),
+        "quiet": all_unchanged(moves),
+        "looked_at": min((side.looked_at for side in moves if side.looked_at), default=None),
+    }
 
 
 @register.inclusion_tag("cutover/signing/state.html", takes_context=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from migrations_ui import positions
 from migrations_ui.decorators import look
-from migrations_ui.services import Refused
 from migrations_ui.site import site
 
 
@@ -17,11 +16,11 @@ from migrations_ui.site import site
 def freeze(request: HttpRequest) -> HttpResponse:
     """Look at both sides twice; it changes nothing, so that a GET may ask."""
     backwards = "reverse" in request.GET
-    try:
-        sides = positions.stillness(reverse=backwards)
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-        sides = []
     return site.page(
-        request, "cutover/freeze.html", "Does anyone still write?", sides=sides, backwards=backwards
+        request,
+        "cutover/freeze.html",
+        "Does anyone still write?",
+        sides=positions.stillness(reverse=backwards),
+        looked_at=timezone.now(),
+        backwards=backwards,
     )

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
@@ -172,6 +173,7 @@ def _shown(signed: SignOff) -> dict[str, Any]:
         "sign_off": signed,
         "intact": signed.is_intact,
         "now": signed.digest_now,
+        "checked": timezone.now(),
         "record": signed.contents if signed.is_intact else {},
     }
 

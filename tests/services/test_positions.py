@@ -15,7 +15,6 @@ from migrations_ui.engine.databases.positions import Movement, State
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import Audit, Run
 from migrations_ui.recall import memory
-from migrations_ui.sides import Refused
 from tests.servers import free_port
 from tests.services.conftest import Postgres, Shop, ended, endpoint, start
 
@@ -238,11 +237,22 @@ def test_the_freeze_check_of_the_way_back_exchanges_the_sides(
     assert (dest.name, dest.is_still) == ("old.sqlite3", True)
 
 
-def test_the_freeze_check_refuses_where_a_side_does_not_answer(shop: Shop) -> None:
-    shop.source.unlink()
+@pytest.mark.parametrize("looks", [0, 1])
+def test_the_freeze_check_tells_of_the_side_that_answers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """Whether the other one does not answer the first look, or goes away before the second."""
+    if looks == 0:
+        shop.source.unlink()
+    monkeypatch.setattr(time, "sleep", lambda seconds: shop.source.unlink(missing_ok=True))
 
-    with pytest.raises(Refused, match=r"old\.sqlite3"):
-        positions.stillness()
+    source, dest = positions.stillness()
+
+    assert (source.name, source.is_still, dest.is_still) == ("old.sqlite3", False, True)
+    assert "old.sqlite3" in source.error
+    assert source.sentences == [
+        f"Whether anyone writes to old.sqlite3 can't be told. {source.error}"
+    ]
 
 
 def catch_up_audit(postgres: Postgres, *, between: str) -> Audit:

@@ -118,6 +118,43 @@ def test_nothing_is_said_of_a_destination_whose_state_a_run_has_not_kept(
     assert "neither side" not in page
 
 
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+
+
+def test_what_is_said_of_a_side_has_the_time_at_which_it_was_looked_at(
+    operator: Client, green: Audit, make_run: Callable[..., Run], text: Text
+) -> None:
+    """The page is printed and kept; a minute later somebody may write."""
+    run = make_run(Run.Status.SUCCEEDED, tables=1, positions=green.positions)
+    run.tables.update(label="auth.Group")
+    operator.post(reverse("audit_sign_off", args=(green.pk,)), {"password": "alice"})
+    signed = SignOff.objects.get()
+
+    audit = show(operator, green, text)
+    assert re.search(
+        f"neither side’s tables were written since {TIME}, when this audit began to look at them "
+        rf"\(looked at {TIME}\)",
+        audit,
+    )
+    assert re.search(
+        f"the source’s tables were not written since {TIME}, when this run began to read them, "
+        rf"nor the destination’s since {TIME}, when it had ended \(looked at {TIME}\)",
+        show(operator, run, text),
+    )
+    record = show(operator, signed, text)
+    assert len(re.findall(rf"own account \(looked at {TIME}\)", record)) == 2
+    assert re.search(rf'{signed.digest}</code> <span class="quiet">\(checked {TIME}\)', record)
+
+
+def test_a_change_has_the_time_at_which_it_was_looked_at(
+    operator: Client, green: Audit, files: Files, text: Text
+) -> None:
+    files.execute("dest", NEW_GROUP)
+    memory.clear()
+
+    assert re.search(f"is true as of then. Looked at {TIME}.", show(operator, green, text))
+
+
 def test_a_wrong_password_is_said_and_not_repeated(
     operator: Client, green: Audit, text: Text
 ) -> None:
@@ -287,15 +324,20 @@ def test_the_freeze_check_says_what_it_saw_and_what_it_can_not_see(
     page = text(operator.get(reverse("freeze")))
 
     assert page.count("Nobody was seen writing.") == 2
+    assert '<p class="quiet">Looked at <time' in page
     assert "SQLite does not tell who has the file open." in page
 
 
 def test_the_freeze_check_says_who_can_not_be_asked(
-    operator: Client, files: Files, text: Text
+    operator: Client, files: Files, text: Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(positions, "PAUSE", 0)
     files.source.unlink()
 
     page = text(operator.get(reverse("freeze")))
 
-    assert "source.sqlite3 can't be opened" in page.replace("&#x27;", "'")
-    assert "Nobody was seen writing." not in page
+    source, dest = page[page.index("<h2>Source: ") :].split("<h2>Destination: ")
+    assert "Whether anyone writes here can’t be told: " in source
+    assert "source.sqlite3 can't be opened" in source.replace("&#x27;", "'")
+    assert "Nobody" not in source
+    assert "Nobody was seen writing." in dest
