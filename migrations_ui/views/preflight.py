@@ -23,6 +23,7 @@ def preflight(request: HttpRequest) -> HttpResponse:
     """Servers and schemas as they are now, and what the last look at the values found."""
     report = services.preflight(None)
     newest = DataCheck.objects.filter(reverse=False).first()
+    spoilt = [found for found in report.findings if _keeps_its_table_out(found)]
     return site.page(
         request,
         "cutover/preflight/page.html",
@@ -32,16 +33,27 @@ def preflight(request: HttpRequest) -> HttpResponse:
             (severity, [finding for finding in report.findings if finding.severity == severity])
             for severity in ("blocker", "warning", "info")
         ],
-        hopeless=[found for found in report.findings if _is_hopeless(found)],
+        hopeless=_is_hopeless(spoilt),
+        spoilt=spoilt,
         looking=services.pending_data_check(),
         failed=newest if newest and newest.status == DataCheck.Status.FAILED else None,
         may_copy=may(request, "copy_run"),
     )
 
 
-def _is_hopeless(found: Finding) -> bool:
-    """Whether a copy can't start with it, whatever the operator decides on the confirmation."""
-    return found.severity is Severity.BLOCKER and not (found.refused or found.transforms)
+def _keeps_its_table_out(found: Finding) -> bool:
+    """Whether no decision on the confirmation gets its table past it."""
+    decided = found.refused or found.transforms or found.overcome_by
+    return found.severity is Severity.BLOCKER and not decided
+
+
+def _is_hopeless(spoilt: list[Finding]) -> bool:
+    """Whether to leave tables out would not help either: it is about all of them, or each has one.
+
+    What is about no table of the project is about all.
+    """
+    labels = {found.label for found in spoilt}
+    return "" in labels or labels >= {table.label for table in services.chosen_tables(None)}
 
 
 @look
