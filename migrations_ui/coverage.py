@@ -37,9 +37,14 @@ class Coverage:
         return any(not table.left_out for table in self.others)
 
     @property
+    def labels(self) -> list[str]:
+        """Of the others."""
+        return [table.label for table in self.others]
+
+    @property
     def not_in_it(self) -> str:
         """The others in words, the first of them where there are many."""
-        return names([table.label for table in self.others])
+        return names(self.labels)
 
 
 def names(tables: Sequence[str], most: int = 5) -> str:

@@ -223,7 +223,7 @@ def catch_ups(copies: Mapping[str, Run]) -> QuerySet[Run]:
 
 def not_audited(labels: Collection[str]) -> list[str]:
     """The project's other tables, of which an audit of these tells nothing."""
-    return [table.label for table in Coverage.of(labels).others]
+    return Coverage.of(labels).labels
 
 
 def about(audit: Audit) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import born, positions, signing
-from migrations_ui.coverage import Coverage
+from migrations_ui.coverage import Coverage, names
 from migrations_ui.decorators import look
 from migrations_ui.decorators import sign as signers
 from migrations_ui.models import Audit, SignOff
@@ -26,6 +26,7 @@ from migrations_ui.site import site
 from migrations_ui.views.downloads import guarded
 
 PER_PAGE = 25
+SHOWN = 12  # tables of which a signature says nothing
 CSV_COLUMNS = (
     "label",
     "table",
@@ -56,7 +57,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
     """What would be signed, and the place for the password."""
     audit = _audit(pk)
     moves = positions.since(audit, fresh=True)
-    labels = audit.tables.values_list("label", flat=True)
+    coverage = Coverage.of(audit.tables.values_list("label", flat=True))
     trail = [(reverse("audits"), "Audits"), (audit.get_absolute_url(), str(audit))]
     return site.page(
         request,
@@ -64,7 +65,8 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
         f"Sign {audit} off",
         trail=trail,
         audit=audit,
-        coverage=Coverage.of(labels),
+        coverage=coverage,
+        not_audited=names(coverage.labels, SHOWN),
         moves=moves,
         obstacles=signing.obstacles(audit, moves),
         doubts=signing.doubts(audit, moves),

@@ -86,6 +86,8 @@ def test_tables_that_the_audit_has_left_out_are_named_before_it_is_signed(
 
     left_out = page[page.index("Not in this audit:") :].split("</p>")[0]
     assert "auth.User" in left_out
+    assert left_out.count(", ") == 11
+    assert "and 3 more." in left_out
     assert "auth.Group," not in left_out
     assert "Your signature says nothing of them." in left_out
 
