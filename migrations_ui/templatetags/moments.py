@@ -65,7 +65,7 @@ def steps_of(context: Mapping[str, Any], run: Run) -> dict[str, Any]:
         "mended": run.status == Run.Status.INCOMPLETE
         and all(step.status == Step.Status.SUCCEEDED for step in steps),
         "polled": bool(at_work) and not run.is_active,
-        "announcement": "; ".join(f"Step {step} is {step.status}" for step in steps),
+        "announcement": " ".join(f"Step {step} is {step.status}." for step in steps),
         "may_retry": not run.is_active and may(context["request"], "copy_run"),
     }
 

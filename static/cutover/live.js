@@ -8,13 +8,15 @@
   const suffix = " | Cutover";
   let lastUpdate = new Date();
 
-  const show = (fragment) => {
-    if (fragment.dataset.title) document.title = fragment.dataset.title + suffix;
+  const told = new Map(); // what each fragment has announced last, by its id
+
+  // Only at milestones: what a fragment has said already is not said again at each poll.
+  const announce = (fragments) => {
     const status = document.getElementById("announcement");
-    // Only at milestones: the same text is not written twice, or it would be read out each second.
-    if (status && fragment.dataset.announce && status.textContent !== fragment.dataset.announce) {
-      status.textContent = fragment.dataset.announce;
-    }
+    const news = fragments.filter((one) => told.get(one.id) !== one.dataset.announce);
+    news.forEach((one) => told.set(one.id, one.dataset.announce));
+    const text = news.map((one) => one.dataset.announce).join(" ").trim();
+    if (status && text) status.textContent = text;
   };
 
   const disconnected = () => {
@@ -30,7 +32,10 @@
     lastUpdate = new Date();
     const note = document.getElementById("connection");
     if (note) note.hidden = true;
-    document.querySelectorAll("[data-announce]").forEach(show);
+    const fragments = [...document.querySelectorAll("[data-announce]")];
+    const titled = fragments.find((one) => one.dataset.title);
+    if (titled) document.title = titled.dataset.title + suffix;
+    announce(fragments);
   };
 
   // A worker is there again: what its note describes need not wait for one any more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,24 +12,40 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dj_database_url
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from migrations_ui import signing
+from migrations_ui import services, signing
 from migrations_ui.engine.databases import access
-from migrations_ui.models import Audit, AuditedTable, RejectedRow, Run, SignOff, TableCopy
+from migrations_ui.models import (
+    Audit,
+    AuditedTable,
+    CountRequest,
+    RejectedRow,
+    Run,
+    SignOff,
+    TableCopy,
+)
 from migrations_ui.signing_models import canonical, digest, in_utc
 from migrations_ui.templatetags import table_rows
 from migrations_ui.views import watching
 from tests.conftest import ROOT
 from tests.settings import VARIABLES
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from pytest_django.live_server_helper import LiveServer
+
 Reject = Callable[..., RejectedRow]
+
+POLL = 5_000  # milliseconds in which a poll has certainly come
+Open = Callable[[str], "Page"]
 
 GROUPS = 7  # rows of auth_group in the source
 
@@ -246,3 +263,32 @@ def make_sign_off(make_audit: Callable[..., Audit]) -> Callable[..., SignOff]:
 def text() -> Callable[[Any], str]:
     """`text(response)`: the page's HTML with its white space folded."""
     return lambda response: " ".join(response.content.decode().split())
+
+
+@pytest.fixture
+def open_page(
+    page: Page, live_server: LiveServer, files: Files, transactional_db: None
+) -> Iterator[Open]:
+    """`open_page("/tables/")`: that page in the browser, signed in as a superuser."""
+    get_user_model().objects.create_superuser("alice", password="alice")
+
+    def open_page(path: str) -> Page:
+        page.goto(f"{live_server.url}/admin/login/?next={path}")
+        page.fill("#id_username", "alice")
+        page.fill("#id_password", "alice")
+        page.click("[type=submit]")
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield open_page
+    page.goto("about:blank")  # no poll may outlive the test's database
+
+
+def expect(page: Page, selector: str, text: str) -> None:
+    page.locator(selector, has_text=re.compile(text)).wait_for(timeout=POLL)
+
+
+def count_everything() -> None:
+    services.count_now(table.label for table in services.host_tables())
+    services.check_data_now(None, "alice")
+    CountRequest.objects.update(finished_at=timezone.now())

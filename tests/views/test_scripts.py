@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from migrations_ui import services, workers
-from migrations_ui.models import CountRequest, Run, TableCopy
-from tests.views.conftest import GROUPS, Files
+from migrations_ui.models import Run, TableCopy
+from tests.views.conftest import GROUPS, POLL, Files, Open, count_everything, expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
     from pytest_django import Settings
-    from pytest_django.live_server_helper import LiveServer
-
-POLL = 5_000  # milliseconds in which a poll has certainly come
-
-Open = Callable[[str], "Page"]
-
-
-@pytest.fixture
-def open_page(
-    page: Page, live_server: LiveServer, files: Files, transactional_db: None
-) -> Iterator[Open]:
-    """`open_page("/tables/")`: that page in the browser, signed in as a superuser."""
-    get_user_model().objects.create_superuser("alice", password="alice")
-
-    def open_page(path: str) -> Page:
-        page.goto(f"{live_server.url}/admin/login/?next={path}")
-        page.fill("#id_username", "alice")
-        page.fill("#id_password", "alice")
-        page.click("[type=submit]")
-        page.wait_for_url(f"**{path}")
-        return page
-
-    yield open_page
-    page.goto("about:blank")  # no poll may outlive the test's database
-
-
-def expect(page: Page, selector: str, text: str) -> None:
-    page.locator(selector, has_text=re.compile(text)).wait_for(timeout=POLL)
-
-
-def count_everything() -> None:
-    services.count_now(table.label for table in services.host_tables())
-    services.check_data_now(None, "alice")
-    CountRequest.objects.update(finished_at=timezone.now())
 
 
 def test_the_selection_is_summed_and_what_refers_to_it_is_named(open_page: Open) -> None:
