@@ -21,7 +21,14 @@ from migrations_ui.engine.preflight import Endpoints
 
 
 class Refused(Exception):
-    """What was asked for is not done: `str()` says why and what to do. Nothing was touched."""
+    """What was asked for is not done: `str()` says why and what to do. Nothing was touched.
+
+    `field` names the field of a form that was filled in wrongly, where there is one.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Ends(Protocol):

@@ -165,7 +165,7 @@ def verify(request: HttpRequest, audit: Audit, password: str) -> None:
     if found is None or found.pk != user.pk:
         logger.warning("%s: a wrong password was typed for %s to sign it off", audit, operator)
         _tell(audit, operator, f"Typed a wrong password to sign {audit} off.")
-        raise Refused("That is not your password. Nothing was signed.")
+        raise Refused("That is not your password. Nothing was signed.", field="password")
     Attempt.objects.filter(pk=attempt.pk).update(succeeded=True)
 
 

@@ -63,7 +63,8 @@ def prepare_catch_up(
     if typed_name != current.dest.name:
         raise Refused(
             f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
-            "Nothing was changed."
+            "Nothing was changed.",
+            field="name",
         )
     if fingerprint != catching_up.fingerprint(current):
         raise Refused(
@@ -122,7 +123,8 @@ def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: in
     if typed_name != current.dest.name:
         raise Refused(
             f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
-            "Nothing was wiped."
+            "Nothing was wiped.",
+            field="name",
         )
     if current.counting:
         raise Refused("The rows are still being counted. Wait for the counts and confirm again.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.template import Context
 from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -30,6 +31,13 @@ CONTROLS = [
 # fmt: on
 BREAKS = re.compile(r"([._])")
 CODE = re.compile(r"`([^`]+)`")
+
+
+@register.simple_tag(takes_context=True)
+def wrong(context: Context, field: str) -> str:
+    """What is said of a field that was filled in wrongly; "" where nothing is."""
+    said = context.get("messages") or ()
+    return next((message.message for message in said if message.extra_tags == field), "")
 
 
 @register.filter

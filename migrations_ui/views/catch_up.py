@@ -61,7 +61,7 @@ def start(request: HttpRequest) -> HttpResponse:
             options=services.Options(newer_only=newer),
         )
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, str(refusal), extra_tags=refusal.field)
         return redirect(address(labels, backwards=backwards, newer=newer))
     return redirect(run)
 

@@ -141,7 +141,7 @@ def start(request: HttpRequest) -> HttpResponse:
         )
         return redirect("run_new")
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, str(refusal), extra_tags=refusal.field)
         return redirect("run_new")
     for key in CHOICES:
         request.session.pop(key, None)

@@ -82,7 +82,7 @@ def sign_off_now(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         signed = signing.sign(request, audit, password, answers="answers" in request.POST)
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, str(refusal), extra_tags=refusal.field)
         return redirect("audit_sign", pk)
     return redirect(signed)
 
