@@ -15,6 +15,7 @@ from django.conf import settings
 
 from migrations_ui.engine import catalog
 from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.checks.sides import listed
 from migrations_ui.engine.databases import access
 from migrations_ui.engine.databases.base import Database, Server
 from migrations_ui.engine.preflight import Endpoints
@@ -146,5 +147,5 @@ def unknown_label(label: str) -> str:
     """Say that there is no such label, and which ones come near."""
     known = sorted({t.label for t in host_tables()} | {t.app_label for t in host_tables()})
     near = get_close_matches(label, known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else f" There are: {', '.join(known)}."
-    return f"There is no table or app {label!r}.{hint}"
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {listed(known, 12)}."
+    return f"There is no table or app {label!r}. {hint}"
