@@ -154,6 +154,12 @@ class AuditedTable(models.Model):
         return self.verdict in Audit.GREEN
 
     @property
+    def is_repairable(self) -> bool:
+        """Whether it differs in more than rows that a run has set aside, which a repair leaves."""
+        aside = self.rejected and not self.other_problem
+        return self.verdict == Audit.Verdict.DIFFERS and not aside
+
+    @property
     def progress(self) -> Progress:
         return Progress(
             self.compared_rows, self.expected_rows, finished=self.status == self.Status.DONE

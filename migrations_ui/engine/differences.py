@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import AnyStr
 
 from migrations_ui.engine.kinds import NULL, is_odd, unescape
 
@@ -51,7 +52,7 @@ def difference(what: What, key: str, column: str, source: bytes, dest: bytes) ->
     return Difference(what, key, column, text(source[part]), text(dest[part]), at, size)
 
 
-def common(one: bytes, other: bytes) -> int:
+def common(one: AnyStr, other: AnyStr) -> int:
     """How many bytes two values have in common at their beginning."""
     low, high = 0, min(len(one), len(other))
     while low < high:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from migrations_ui.engine.differences import common
 from migrations_ui.engine.kinds import unescape
 from migrations_ui.models import Audit, Run, Step, TableCopy
 
@@ -29,6 +30,8 @@ CONTROLS = [
     "FS", "GS", "RS", "US",
 ]
 # fmt: on
+EXCERPT = 60  # characters of a long value
+BEFORE = 20  # and how many of these come before the first difference
 BREAKS = re.compile(r"([._])")
 CODE = re.compile(r"`([^`]+)`")
 
@@ -68,6 +71,14 @@ def visible(text: str) -> SafeString:
     middle = [escape(char) if char.isprintable() else _mark(char) for char in body]
     parts = [_mark(" ") * len(before), *middle, _mark(" ") * len(after)]
     return mark_safe("".join(parts))  # noqa: S308  # escaped here
+
+
+@register.filter
+def excerpt(value: str, other: str | None) -> str:
+    """A part of a long value: from shortly before the first character that the other side lacks."""
+    start = max(0, common(value, other or "") - BEFORE)
+    end = start + EXCERPT
+    return f"{'…' if start else ''}{value[start:end]}{'…' if end < len(value) else ''}"
 
 
 def _mark(char: str) -> str:

@@ -118,6 +118,7 @@ def _live(request: HttpRequest, pk: int) -> dict[str, Any]:
         "shown": differing if only_differing else tables,
         "only_differing": only_differing,
         "differing": len(differing),
+        "repairable": [table.label for table in differing if table.is_repairable],
         "unchecked": sum(table.verdict == Audit.Verdict.NOT_CHECKED for table in tables),
         "source_rows": sum(table.source_rows or 0 for table in tables),
         "dest_rows": sum(table.dest_rows or 0 for table in tables),

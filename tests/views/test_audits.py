@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from migrations_ui import services
-from migrations_ui.models import Audit, Difference
+from migrations_ui.models import Audit, AuditedTable, Difference
 from tests.views.conftest import Files
 
 Text = Callable[[Any], str]
@@ -237,6 +237,48 @@ def test_one_table_that_is_not_green_makes_the_audit_so(
     operator: Client, make_audit: MakeAudit, text: Text, worst: str
 ) -> None:
     assert "note-success" not in show(operator, make_audit("identical", worst), text)
+
+
+def test_rows_that_were_set_aside_are_told_apart_and_offer_no_repair(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    audit = make_audit("differs", "differs")
+    first, second = audit.tables.all()
+    counts = {"missing": 0, "extra": 0, "different": 0, "rejected": 4}
+    AuditedTable.objects.filter(pk=first.pk).update(**counts)
+    page = text(operator.get(f"/audits/{audit.pk}/tables/{first.pk}/"))
+    assert "4 rows are set aside; no cell of the others differs." in page
+
+    page = show(operator, audit, text)
+    assert "Repair the 1 table that differs…" in page
+    assert f'<input type="hidden" name="label" value="{first.label}">' not in page
+
+    AuditedTable.objects.filter(pk=second.pk).update(rejected=1)
+    assert "Repair the" not in show(operator, audit, text)
+    AuditedTable.objects.filter(pk=second.pk).update(other_problem="1 row is missing")
+    assert "Repair the 1 table" in show(operator, audit, text)
+
+
+def test_long_values_are_shown_from_shortly_before_where_they_part(
+    operator: Client, red: Audit, text: Text
+) -> None:
+    table = red.tables.get(verdict="differs")
+    source, dest = ("a" * 300 + "b" * 30 + last + "c" * 90 for last in "xy")
+    table.differences.filter(what="different").update(source=source, dest=dest, size=421)
+
+    page = text(operator.get(f"/audits/{red.pk}/tables/{table.pk}/"))
+
+    for last in "xy":
+        assert f"<summary><code>…{'b' * 20}{last}{'c' * 39}…</code></summary>" in page
+
+
+def test_while_an_audit_runs_its_number_of_differing_tables_is_so_far(
+    operator: Client, make_audit: MakeAudit, text: Text
+) -> None:
+    audit = make_audit("identical", status="running")
+    assert ">Differing 0 so far</a>" in show(operator, audit, text)
+    Audit.objects.update(status="finished")
+    assert ">Differing 0</a>" in show(operator, audit, text)
 
 
 def test_only_the_tables_that_differ_are_shown_on_request(
