@@ -60,6 +60,15 @@
     else askedAt.set(element.id, now);
   };
 
+  // Escape closes what a click has opened: "Cancel this run…" and its like.
+  const close = (event) => {
+    const opened = event.key === "Escape" && event.target.closest(".cutover details[open]");
+    if (!opened) return;
+    opened.open = false;
+    opened.querySelector("summary").focus();
+  };
+
+  document.addEventListener("keydown", close);
   document.addEventListener("htmx:beforeRequest", slowWhileHidden);
   document.addEventListener("DOMContentLoaded", connected);
   // Not afterSettle, which comes a moment later: title and page would say two things meanwhile.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from migrations_ui.models import Audit, Run, Step
+from migrations_ui.models import Audit, Run, Step, Worker
 from tests.views.conftest import POLL, Files, Open, count_everything, expect
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def test_each_change_is_spoken_once_and_nothing_that_has_not_changed(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_links_stand_out_from_notes_and_from_red_rows(
     open_page: Open,
-    make_run: Callable[..., Run],
     make_audit: Callable[..., Audit],
     theme: Literal["light", "dark"],
 ) -> None:
@@ -126,3 +126,27 @@ def test_what_an_operator_may_ask_of_a_run_stands_below_its_status(
     page = text(sign_in(alice).get(f"/runs/{run.pk}/"))
 
     assert page.index("run-state") < page.index("Pause run") < page.index('id="steps"')
+
+
+def test_escape_closes_what_was_opened_and_keeps_the_focus_there(
+    open_page: Open, make_run: Callable[..., Run]
+) -> None:
+    page = open_page(f"/runs/{make_run('running').pk}/")
+    page.click("#cancel summary")
+    page.focus("#cancel button")
+
+    page.keyboard.press("Escape")
+
+    assert page.is_hidden("#cancel button")
+    assert page.evaluate("document.activeElement.textContent") == "Cancel this run…"
+
+
+def test_no_two_regions_of_the_overview_have_the_same_name(open_page: Open) -> None:
+    Worker.objects.create(host="box", pid=1, heartbeat_at=timezone.now())
+    page = open_page("/")
+
+    names = page.evaluate("""() => [...document.querySelectorAll("[role=region], section")].map(
+        (one) => one.ariaLabel || document.getElementById(one.getAttribute("aria-labelledby"))?.
+        textContent).filter(Boolean)""")
+    assert "List of workers" in names
+    assert len(names) == len(set(names))

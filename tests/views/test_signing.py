@@ -279,6 +279,15 @@ def test_the_html_file_needs_nothing_beside_it_and_runs_nothing(
     assert "shop.<wbr>Table0" in page
 
 
+def test_the_record_tells_its_verdicts_in_words(
+    operator: Client, make_audit: Callable[..., Audit], make_sign_off: MakeSignOff, text: Text
+) -> None:
+    signed = make_sign_off(make_audit("identical-but-for-transforms"))
+    page = text(operator.get(signed.get_absolute_url()))
+    assert "<dt>Verdict</dt><dd>identical but for declared transforms</dd>" in page
+    assert "<td>identical but for declared transforms</td>" in page
+
+
 def test_a_record_can_not_smuggle_markup_into_its_page(
     operator: Client, make_audit: Callable[..., Audit], make_sign_off: MakeSignOff
 ) -> None:
