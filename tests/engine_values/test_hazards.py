@@ -32,6 +32,7 @@ ELSEWHERE = {
     *("unique-clash", "duplicate", "orphans", "parent-left-out", "parent-refused"),
     *("parent-not-copied", "child-left-behind", "packet-too-large", "time-left-out"),
     *("duplicate-in-part", "check-violated", "time-doubled", "charset-unmapped"),
+    "json-number-altered",
 }
 
 

@@ -188,7 +188,8 @@ class Check:
         for hazard, count in scan.found(self.hazards_of(layout), rows).items():
             if WORDS[hazard.code].is_refused:
                 self.refused.setdefault(layout.label, []).append(hazard)
-            yield scan.finding(hazard, count)
+            if finding := scan.finding(hazard, count):
+                yield finding
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from migrations_ui.engine.findings import Severity
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn
 from migrations_ui.engine.values.hazards import Hazard
+from migrations_ui.engine.values.json_numbers import alters
 from migrations_ui.engine.values.readers import Reader
 from migrations_ui.engine.values.targets import TIMESTAMPS, Checks, Target, integers
 from migrations_ui.engine.values.zones import gaps
@@ -332,6 +333,9 @@ def json(crossing: Crossing) -> Iterator[Hazard]:
     if crossing.dest.type == "jsonb":
         yield from crossing.hazard("nul-in-json", reader.json_nul(source))
         yield from crossing.hazard("number-in-json", reader.json_long_number(source))
+    if target.vendor == "mysql" and crossing.dest.type == "json":  # MariaDB's JSON is a text
+        for found in crossing.hazard("json-number-altered", reader.json_suspect(source)):
+            yield replace(found, judge=alters)
     if crossing.dest.type == "jsonb" or (target.vendor == "mysql" and not same_product):
         yield from crossing.hazard("surrogate-in-json", reader.json_surrogate(source))
     if target.json_depth and not same_product:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from migrations_ui.engine.databases.base import Column
@@ -266,6 +267,13 @@ WORDS: dict[str, Words] = {
         REFUSED,
         "Correct them in the source: Python reads such a number as infinity, or as 0.",
     ),
+    "json-number-altered": Words(
+        "have a number in them that MySQL's JSON does not keep: an integer of more than 64 bits, "
+        "or a number of more digits, or larger, than a double holds",
+        "The destination would round them without a word, or refuse the first of them and the run "
+        "would stop",
+        "Round the number in the source, or write it as a string.",
+    ),
     "surrogate-in-json": Words(
         "have half of a surrogate pair (\\ud800 to \\udfff) in them, which is no character",
         REFUSED,
@@ -320,3 +328,5 @@ class Hazard:
     source: Column | None = None
     facts: tuple[tuple[str, object], ...] = ()
     severity: Severity = Severity.BLOCKER
+    # Says of the column's value in a row that SQL has found whether it is one of them.
+    judge: Callable[[bytes | str], bool] | None = None

@@ -13,6 +13,7 @@ from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.collations import EXACT
 from migrations_ui.engine.values.hazards import Hazard
+from migrations_ui.engine.values.json_numbers import SUSPECT
 from migrations_ui.engine.values.readers import (
     IN_BYTES,
     LONG_EXPONENT,
@@ -235,6 +236,9 @@ class Reader(readers.Reader):
             f"(LOCATE('\\\\', {self.name(column)}) > 0 AND LOCATE('\\\\u0000', {text}) > 0 "
             f"AND LOCATE('\\\\u0000', REPLACE({text}, '\\\\\\\\', '')) > 0)"
         )
+
+    def json_suspect(self, column: Column) -> str:
+        return "" if column.type == "json" else f"{self.name(column)} REGEXP '{SUSPECT}'"
 
     def deeper(self, column: Column, levels: int) -> str:
         """MySQL counts a scalar as a level: an empty array at the bottom is given one."""

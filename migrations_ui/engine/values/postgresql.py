@@ -7,6 +7,7 @@ from typing import Any
 from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
+from migrations_ui.engine.values.json_numbers import SUSPECT
 from migrations_ui.engine.values.readers import LONG_EXPONENT, LONG_NUMBER, outside_charset
 
 # Microseconds that fit into 64 bits, in seconds.
@@ -27,6 +28,9 @@ class Reader(readers.Reader):
 
     def cursor(self) -> Any:
         return self.database.connection.cursor(name="cutover_values", withhold=True)
+
+    def raw(self, column: Column) -> str:
+        return f"{self.name(column)}::text"  # else the driver makes floats of JSON's numbers
 
     def text(self, column: Column) -> str:
         """The value as a text that regular expressions take, whatever its collation is."""
@@ -126,6 +130,9 @@ class Reader(readers.Reader):
         text = self.text(column)
         bare = f"regexp_replace({text}, '{STRING}', '', 'g')"
         return f"({text} ~ '{LONG_EXPONENT}' AND {bare} ~ '{LONG_NUMBER}')"
+
+    def json_suspect(self, column: Column) -> str:
+        return f"{self.text(column)} ~ '{SUSPECT}'"
 
     def unescaped(self, column: Column) -> str:
         """The text without its escaped backslashes: what is left of them begins an escape."""

@@ -75,7 +75,7 @@ class Reader(ABC):
         """SQL for the value as a sample key."""
 
     def raw(self, column: Column) -> str:
-        """SQL for a text as it is, in a form that always arrives here."""
+        """SQL for a text or JSON as it is, in a form that always arrives here."""
         return self.name(column)
 
     def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
@@ -316,6 +316,10 @@ class Reader(ABC):
 
     def json_long_number(self, column: Column) -> str:
         """JSON with a number of more digits than PostgreSQL's jsonb holds, written `1e200000`."""
+        return ""
+
+    def json_suspect(self, column: Column) -> str:
+        """JSON that may have a number in it which MySQL's type does not keep."""
         return ""
 
     def deeper(self, column: Column, levels: int) -> str:

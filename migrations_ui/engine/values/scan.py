@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from migrations_ui.engine.databases.base import Column
 from migrations_ui.engine.databases.ranges import KeyRange, conditions
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.layout import Layout
@@ -47,10 +48,30 @@ class Scan:
         counted = rows | self.counts([hazard.predicate for hazard in behind])
         return {hazard: count for hazard in hazards if (count := counted[hazard.predicate])}
 
-    def finding(self, hazard: Hazard, rows: int) -> Finding:
-        """The finding of a hazard, with a few keys."""
-        keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
-        return finding(self.layout, hazard, rows, keys)
+    def finding(self, hazard: Hazard, rows: int) -> Finding | None:
+        """The finding of a hazard, with a few keys; None if there is nothing to it after all."""
+        if hazard.judge and hazard.source:
+            rows, keys = self.judged(hazard.predicate, hazard.source, hazard.judge)
+        else:
+            keys = self.keys(f"FROM {self.table} WHERE {hazard.predicate}")
+        return finding(self.layout, hazard, rows, keys) if rows else None
+
+    def judged(
+        self, predicate: str, column: Column, judge: Callable[[bytes | str], bool]
+    ) -> tuple[int, tuple[str, ...]]:
+        """Of how many rows that SQL has found the judge says so, too; a few keys."""
+        columns = [self.layout.columns[index].source for index in self.layout.key_positions]
+        names = ", ".join(self.database.quote(column.name) for column in columns)
+        shown = ", ".join([self.reader.raw(column), *map(self.reader.key, columns)])
+        order = f" ORDER BY {names}" if names else ""
+        rows, keys = 0, list[str]()
+        sql = f"SELECT {shown} FROM {self.table} WHERE {predicate}{order}"
+        for value, *key in self.reader.stream(sql):
+            if judge(value):
+                rows += 1
+                if key and len(keys) < SAMPLES:
+                    keys.append(", ".join(map(str, key)))
+        return rows, tuple(keys)
 
     def counts(self, predicates: Iterable[str], keys: KeyRange | None = None) -> Counter[str]:
         """How many rows of the range each of the predicates is true for."""

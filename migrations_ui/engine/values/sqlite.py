@@ -15,6 +15,7 @@ from migrations_ui.engine.databases.sqlite.reading import zero_date
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.values import readers
 from migrations_ui.engine.values.hazards import Hazard
+from migrations_ui.engine.values.json_numbers import DIGITS as MANY
 from migrations_ui.engine.values.readers import outside_charset
 from migrations_ui.engine.values.sqlite_blocks import odd_texts, test_of
 from migrations_ui.engine.values.sqlite_functions import FUNCTIONS, SECONDS
@@ -285,6 +286,12 @@ class Reader(readers.Reader):
         name = self.name(column)
         digits = "[0-9]" * 4
         return f"({name} GLOB '*[0-9][eE][-+0-9]{digits}*' AND long_number({bytes_of(name)}))"
+
+    def json_suspect(self, column: Column) -> str:
+        name = self.name(column)
+        long, exact = "[0-9.]" * MANY, "[0-9]" * 16
+        patterns = (f"*{long}*", f"*{exact}[eE]*", "*[eE][-+0-9][0-9][0-9]*")
+        return "({})".format(" OR ".join(f"{name} GLOB '{pattern}'" for pattern in patterns))
 
     def deeper(self, column: Column, levels: int) -> str:
         name = self.name(column)
