@@ -226,6 +226,8 @@ def test_what_is_not_valid_is_not_there(source: Config, shop: Make, check: Check
     assert {finding.code for finding in found} == {"constraint-not-valid"}
     messages = " ".join(finding.message for finding in found)
     assert all(name in messages for name in ("customers", "total_not_negative", "broken"))
+    ways = ("VALIDATE CONSTRAINT", "ALTER CONSTRAINT … ENFORCED", "REINDEX", "ENABLE TRIGGER")
+    assert all(way in finding.remedy for finding in found for way in ways)
 
 
 def test_checks_are_found_in_the_text_of_a_table() -> None:

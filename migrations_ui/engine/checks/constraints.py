@@ -77,8 +77,9 @@ def not_valid(label: str, table: str, what: str) -> Finding:
         table=table,
         message=f"The {what} of {table} is there on the destination, but not valid: rows may "
         "violate it.",
-        remedy="Validate it (ALTER TABLE … VALIDATE CONSTRAINT, or REINDEX INDEX), switch its "
-        "triggers on (ENABLE TRIGGER ALL), or make it anew.",
+        remedy="Validate it (ALTER TABLE … VALIDATE CONSTRAINT, or REINDEX INDEX), have it "
+        "enforced (ALTER CONSTRAINT … ENFORCED), switch its triggers on (ENABLE TRIGGER ALL), or "
+        "make it anew.",
     )
 
 

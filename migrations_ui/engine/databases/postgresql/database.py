@@ -307,11 +307,14 @@ class Database(Cutting, Indexing, Positions, Sessions):
         )
         if present == [(True,)]:
             return
+        # Since PostgreSQL 18 a key may be there that no row is held against, ever.
+        is_idle = key.definition.endswith(" NOT ENFORCED")
         if not present:
             # A partitioned table takes no key that is not valid.
-            state = "" if self._partitioned([table]) else "NOT VALID"
+            state = "" if is_idle or self._partitioned([table]) else "NOT VALID"
             self.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key.definition} {state}")
-        self.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
+        if not is_idle:
+            self.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
     # -- Rows -------------------------------------------------------------------------------------
 
