@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrations_ui.engine.databases.base import Database, TypedColumn
+from migrations_ui.engine.databases.postgresql.columns import HAS_NULLS, TAKES_NULLS
 from tests.conftest import MakeDatabase
 from tests.engine.conftest import OpenDatabase, run
 
@@ -63,3 +64,42 @@ def test_a_uuid_is_its_digits_whatever_the_column_is(
         "INSERT INTO t VALUES ('00112233-4455-6677-8899-AABBCCDDEEFF', NULL)",
     )
     assert read(database) == [b"00112233445566778899aabbccddeeff\t\\N"]
+
+
+CATALOG = """
+WITH pg_constraint (conrelid, contype, conkey, convalidated) AS (VALUES
+    (1::oid, 'n', ARRAY[1::int2], true), (1, 'n', ARRAY[2::int2], false),
+    (2, 'n', ARRAY[3::int2], false), (1, 'f', ARRAY[3::int2], false))
+SELECT attnum, {} FROM (VALUES (1::oid, 1::int2, true), (1, 2::int2, true), (1, 3::int2, true),
+    (1, 4::int2, false)) a (attrelid, attnum, attnotnull)
+"""
+
+
+@pytest.mark.parametrize(("nullable", "found"), [(HAS_NULLS, [2, 4]), (TAKES_NULLS, [4])])
+def test_a_not_null_that_was_never_validated_may_have_nulls(
+    nullable: str, found: list[int], make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    """As PostgreSQL 18 has it in its catalog; before, it had none."""
+    database = open_database(make_database("postgresql"))
+    rows = database.query(CATALOG.format(nullable))
+    assert [number for number, may_be_null in rows if may_be_null] == found
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_nulls_are_looked_for_in_the_source_only(
+    read_only: bool,
+    make_database: MakeDatabase,
+    open_database: OpenDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is loaded meets the constraint, validated or not."""
+    database = open_database(make_database("postgresql"), read_only=read_only)
+    asked: list[str] = []
+
+    def query(sql: str, parameters: object) -> list[tuple[object, ...]]:
+        asked.append(sql)
+        return []
+
+    monkeypatch.setattr(database, "query", query)
+    assert database.columns(["t"]) == {}
+    assert (HAS_NULLS in asked[0]) is read_only

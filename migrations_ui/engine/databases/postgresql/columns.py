@@ -30,6 +30,14 @@ STORAGES = {
 # The mantissas of floats.
 BITS = {"float4": 24, "float8": 53}
 
+# Whether a column takes NULL, and whether there may be some in it: since PostgreSQL 18 a NOT NULL
+# that was never validated (contype `n`) keeps new ones out only.
+TAKES_NULLS = "NOT attnotnull"
+HAS_NULLS = (
+    "(NOT attnotnull OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = attrelid"
+    " AND contype = 'n' AND conkey = ARRAY[attnum] AND NOT convalidated))"
+)
+
 
 def make_column(
     name: str,

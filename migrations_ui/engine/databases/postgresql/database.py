@@ -18,7 +18,7 @@ from migrations_ui.engine.databases.base import (
     Server,
     TypedColumn,
 )
-from migrations_ui.engine.databases.postgresql.columns import make_column
+from migrations_ui.engine.databases.postgresql.columns import HAS_NULLS, TAKES_NULLS, make_column
 from migrations_ui.engine.databases.postgresql.cutting import Cutting
 from migrations_ui.engine.databases.postgresql.indexing import Indexing
 from migrations_ui.engine.databases.postgresql.positions import Positions
@@ -196,8 +196,9 @@ class Database(Cutting, Indexing, Positions, Sessions):
     def columns(self, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
         quoted = {self.quote(name): name for name in tables}
         found: dict[str, dict[str, Column]] = {}
+        nullable = HAS_NULLS if self.read_only else TAKES_NULLS
         for table, *facts in self.query(
-            "SELECT n, attname, typname, format_type(t.oid, atttypmod), NOT attnotnull,"
+            f"SELECT n, attname, typname, format_type(t.oid, atttypmod), {nullable},"
             " attgenerated <> '', atttypmod, atthasdef OR attidentity <> '' "
             "FROM unnest(%s::text[]) n JOIN pg_attribute a ON a.attrelid = to_regclass(n) "
             "JOIN pg_type t ON t.oid = a.atttypid WHERE attnum > 0 AND NOT attisdropped "
