@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,12 @@ from typing import TypeVar
 
 from migrations_ui.engine.catalog import Table, shortened
 from migrations_ui.engine.databases.base import Column, Database
+from migrations_ui.engine.errors import ServerError
 
 T = TypeVar("T")
+
+# Seconds until a table is looked for once more that has just been there.
+SOON = 0.5
 
 
 def physical_name(names: Iterable[str], existing: Collection[str], folds: bool) -> str | None:
@@ -54,6 +59,25 @@ def names_on(
     return {label: name for label, name in names.items() if name is not None}
 
 
+def columns_of(database: Database, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
+    """The columns of tables that are there.
+
+    MariaDB's catalog leaves a table out for a moment while another session alters it.
+    """
+    wanted = set(tables)
+    found = database.columns(wanted)
+    if wanted - found.keys():
+        time.sleep(SOON)
+        found |= database.columns(wanted - found.keys())
+    if unseen := sorted(wanted - found.keys()):
+        raise ServerError(
+            f"{database.label} shows no columns of {', '.join(unseen)} at this moment: they are "
+            "being altered by another session. Try again when that has ended.",
+            transient=True,
+        )
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Described:
     """A database, the names of the chosen tables in it, and their columns, read once."""
@@ -69,4 +93,4 @@ class Described:
     @cached_property
     def columns(self) -> dict[str, dict[str, Column]]:
         """The columns of the chosen tables that are there."""
-        return self.database.columns(self.tables)
+        return columns_of(self.database, self.tables)

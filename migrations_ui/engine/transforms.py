@@ -18,7 +18,7 @@ from migrations_ui.engine.databases.base import Database, RowFilter
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import CopiedColumn, Layout
-from migrations_ui.engine.naming import lookup, physical_name
+from migrations_ui.engine.naming import columns_of, lookup, physical_name
 from migrations_ui.engine.through_django import target_of
 
 
@@ -135,7 +135,7 @@ class Filters:
         parent = physical_name(names, self.source.estimates().keys(), folds)
         if parent is None:
             raise EngineError(f"{choice}: the source has no table {names[0]}.")
-        key = lookup(self.source.columns([parent])[parent], str(target.column), folds)
+        key = lookup(columns_of(self.source, [parent])[parent], str(target.column), folds)
         if key is None:
             raise EngineError(f"{choice}: {parent} has no column {target.column} in the source.")
         return RowFilter(column.source.name, parent, key.name, is_exact(column))

@@ -20,7 +20,7 @@ from migrations_ui.engine.databases.base import Database, KeyRange
 from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.layout import CopiedColumn, Layout, column_kind, has_values, scaled
 from migrations_ui.engine.merging import Disorder, Merge
-from migrations_ui.engine.naming import lookup
+from migrations_ui.engine.naming import columns_of, lookup
 from migrations_ui.engine.persisting import Patience, connected, persist
 from migrations_ui.engine.pipe import Pipe, reading
 
@@ -133,8 +133,8 @@ def with_generated(layouts: Sequence[Layout], source: Database, dest: Database) 
 
     Whether the source computes them, too, or has had its values written; not where it has none.
     """
-    there = source.columns([layout.source_name for layout in layouts])
-    here = dest.columns([layout.dest_name for layout in layouts])
+    there = columns_of(source, [layout.source_name for layout in layouts])
+    here = columns_of(dest, [layout.dest_name for layout in layouts])
     found = []
     for layout in layouts:
         fields = {str(field.column): field for field in layout.table.fields}

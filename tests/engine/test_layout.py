@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from django.db import models
 from django.db.backends.utils import truncate_name
@@ -9,11 +11,11 @@ from django.db.backends.utils import truncate_name
 from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Column
-from migrations_ui.engine.errors import RowRefused
+from migrations_ui.engine.errors import RowRefused, ServerError
 from migrations_ui.engine.findings import Severity
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import layouts
-from migrations_ui.engine.naming import lookup, physical_name
+from migrations_ui.engine.naming import columns_of, lookup, physical_name
 from tests.engine.conftest import OpenPair, insert, layout_of, named, run, table_of
 
 LONG = "catalogue_" + "shelf" * 12 + "_books"
@@ -305,3 +307,25 @@ def test_a_column_knows_its_digits_on_every_vendor(open_pair: OpenPair) -> None:
 
 def digits(column: Column) -> tuple[int | None, int | None]:
     return column.precision, column.scale
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_table_that_the_catalog_leaves_out_for_a_moment_is_looked_for_once_more(
+    open_pair: OpenPair, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    database, _ = open_pair("mysql", "sqlite")
+    run(database, "CREATE TABLE thing (id integer)", "CREATE TABLE other (id integer)")
+    read, asked = database.columns, []
+
+    def columns(tables: Iterable[str]) -> dict[str, dict[str, Column]]:
+        asked.append(sorted(tables))
+        return read(set(tables) - {"thing"} if len(asked) <= times else tables)
+
+    monkeypatch.setattr(database, "columns", columns)
+    if times == 1:
+        assert set(columns_of(database, ["thing", "other"])) == {"thing", "other"}
+    else:
+        with pytest.raises(ServerError, match="shows no columns of thing at this moment") as caught:
+            columns_of(database, ["thing", "other"])
+        assert caught.value.transient
+    assert asked == [["other", "thing"], ["thing"]]

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +59,19 @@ def answer(query: str = "SELECT 1") -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchone()[0]
+
+
+def in_a_thread(work: Callable[[], Any]) -> Any:
+    """What another thread, which has no connection yet, finds."""
+
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
 
 
 def stub_clock(
@@ -167,28 +181,27 @@ def test_a_connection_that_is_known_to_be_lost_is_replaced(
 def test_every_thread_outlasts_that_there_is_no_connection_to_be_had(
     monkeypatch: pytest.MonkeyPatch, no_pause: None
 ) -> None:
-    answers: list[Any] = []
+    def begin() -> Any:
+        with transaction.atomic():
+            return answer()
 
-    def work() -> None:
-        answers.append(answer())
-        connection.close()
-
-    with outlasting():
-        refused = fail_once(monkeypatch)
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    assert (answers, len(refused)) == ([1], 1)
+    for work in (answer, begin):
+        with outlasting(), monkeypatch.context() as patch:
+            refused = fail_once(patch)
+            assert in_a_thread(work) == 1
+        assert len(refused) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_pages_and_what_comes_after_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with outlasting():
         pass
-    connection.close()
-    fail_once(monkeypatch)
-    with pytest.raises(OperationalError):
-        answer()
+    for ask in (answer, lambda: in_a_thread(answer)):
+        connection.close()
+        with monkeypatch.context() as patch:
+            fail_once(patch)
+            with pytest.raises(OperationalError):
+                ask()
 
 
 @pytest.mark.django_db(transaction=True)

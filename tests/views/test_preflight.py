@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -8,6 +8,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from migrations_ui import services
+from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.databases.sqlite.database import Database
 from tests.views.conftest import Files, endpoint
 
 Text = Callable[[Any], str]
@@ -129,3 +131,24 @@ def test_an_unreachable_server_is_said_without_its_password(
     assert "severity-blocker" in found
     assert "127.0.0.1" in found
     assert "s3cret-word" not in found
+
+
+@pytest.mark.parametrize("path", ["/preflight/", "/runs/new/", "/runs/catch-up/"])
+def test_a_table_that_somebody_alters_is_said_to_be_so(
+    sign_in: Callable[[Any], Client],
+    alice: Any,
+    files: Files,
+    text: Text,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+) -> None:
+    client = sign_in(alice)
+    client.post("/runs/select/", {"label": ["auth.Group"]})
+    read = Database.columns
+
+    def columns(self: Database, tables: Iterable[str]) -> dict[str, dict[str, Column]]:
+        return read(self, set(tables) - {"auth_group"})
+
+    monkeypatch.setattr(Database, "columns", columns)
+    said = "shows no columns of auth_group at this moment"
+    assert said in text(client.get(path, follow=True))
