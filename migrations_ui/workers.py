@@ -98,25 +98,30 @@ class Pulse:
         Worker.objects.filter(heartbeat_at__lt=ControlClock() - FORGOTTEN_AFTER).delete()
 
     def begin(self, task: Any) -> None:
-        """huey begins a task."""
-        with self._lock:
-            self._tasks[task.id] = " ".join([task.name.replace("_", " "), *map(str, task.args)])
+        """huey begins a task.
 
-    def end(self, task: Any, value: Any, error: Any) -> None:
-        """huey has ended a task."""
-        with self._lock:
-            self._tasks.pop(task.id, None)
+        Its end is noted by the task itself: huey says nothing of one that ends while its queue is
+        away.
+        """
+        execute = task.execute
+        doing = " ".join([task.name.replace("_", " "), *map(str, task.args)])
+
+        def told() -> Any:
+            with self.busy(doing, task.id):
+                return execute()
+
+        task.execute = told
 
     @contextmanager
-    def busy(self, doing: str) -> Iterator[None]:
-        """This process does something besides its tasks."""
+    def busy(self, doing: str, key: str = "") -> Iterator[None]:
+        """This process does something: a task, or what `doing` alone tells from all others."""
         with self._lock:
-            self._tasks[doing] = doing
+            self._tasks[key or doing] = doing
         try:
             yield
         finally:
             with self._lock:
-                del self._tasks[doing]
+                del self._tasks[key or doing]
 
     @property
     def is_idle(self) -> bool:
@@ -134,7 +139,6 @@ def present() -> Iterator[Pulse]:
     """Let everybody know that this process takes tasks, for as long as it does."""
     pulse = Pulse()
     HUEY.pre_execute(name="pulse")(pulse.begin)
-    HUEY.post_execute(name="pulse")(pulse.end)
     with suppress(Error):  # it is tried again
         # Left by a process that has replaced itself by this one.
         Worker.objects.filter(host=socket.gethostname(), pid=os.getpid()).delete()
@@ -147,7 +151,6 @@ def present() -> Iterator[Pulse]:
     finally:
         ticker.end(within=BEAT)
         HUEY.unregister_pre_execute("pulse")
-        HUEY.unregister_post_execute("pulse")
         with suppress(Error):  # then its silence tells
             pulse.forget()
         connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -143,15 +144,38 @@ def test_where_tasks_are_done_at_once_nobody_else_is_needed(
     assert workers.look().nobody == ""
 
 
-def test_the_tasks_that_it_is_at_are_named(pulse: workers.Pulse) -> None:
-    from migrations_ui import tasks
+@pytest.mark.django_db(transaction=True)  # huey closes the connection after a task
+@pytest.mark.parametrize("error", [None, RuntimeError("it has failed")])
+@pytest.mark.parametrize("queue_is_away", [False, True])
+def test_the_tasks_that_it_is_at_are_named_until_they_end(
+    pulse: workers.Pulse,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+    queue_is_away: bool,
+) -> None:
+    from migrations_ui import execution, tasks
 
-    task = tasks.execute_run.s(7)
-    pulse.begin(task)
-    pulse.beat()
-    assert workers.look().workers[0].doing == "execute run 7"
+    seen: list[str] = []
 
-    pulse.end(task, None, None)
+    def execute(run_id: int) -> None:
+        pulse.beat()
+        seen.append(workers.look().workers[0].doing)
+        assert not pulse.is_idle
+        if error:
+            raise error
+
+    def delete(key: str) -> None:
+        if queue_is_away:
+            raise ConnectionError("the queue is away")
+
+    monkeypatch.setattr(execution, "execute", execute)
+    monkeypatch.setattr(HUEY, "delete", delete)
+    monkeypatch.setitem(HUEY._pre_execute, "pulse", pulse.begin)
+    with suppress(ConnectionError):
+        HUEY.execute(tasks.execute_run.s(7))
+
+    assert seen == ["execute run 7"]
+    assert pulse.is_idle
     pulse.beat()
     assert workers.look().workers[0].doing == ""
 

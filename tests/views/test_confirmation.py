@@ -359,6 +359,12 @@ def test_a_run_that_keeps_the_destination_is_named_beforehand(
     page = text(counted.get("/runs/new/"))
     assert "has vanished. Starting this run ends that one as interrupted" in page
 
+    Run.objects.update(
+        status="incomplete", heartbeat_at=timezone.now(), doing="trying its rejected rows again"
+    )
+    page = text(counted.get("/runs/new/"))
+    assert f"Run {run.pk}</a> keeps shop.sqlite3 to itself: it is trying its rejected rows" in page
+
     Run.objects.update(active_dest=None)
     assert f"un {run.pk}</a>" not in text(counted.get("/runs/new/"))
 
