@@ -386,6 +386,7 @@ class CountRequest(models.Model):
     reverse = models.BooleanField(default=False)
     labels = models.JSONField(help_text="The tables to count.")
     requested_at = models.DateTimeField(default=timezone.now)
+    heartbeat_at = models.DateTimeField(null=True, help_text="Of the worker that counts.")
     finished_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
 

@@ -5,12 +5,13 @@ Exact counts are made by a worker and kept in the control database; a page only 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from migrations_ui.engine.catalog import Table
@@ -18,11 +19,15 @@ from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.naming import names_on
+from migrations_ui.health_models import ControlClock
 from migrations_ui.models import CountRequest, TableCount
 from migrations_ui.sides import Side, endpoints, host_tables
+from migrations_ui.ticker import Ticker
 
-# For so long a request for counts is taken to be under way.
+# For so long a request for counts is taken to wait for a worker.
 PATIENCE = timedelta(minutes=10)
+# A worker that counts and has been silent for so long has died.
+SILENCE = timedelta(seconds=60)
 
 
 class Count(NamedTuple):
@@ -213,5 +218,19 @@ def is_counting(counted_at: datetime | None) -> bool:
 
 def pending_counts() -> QuerySet[CountRequest]:
     """Requests that a worker may still answer; one that it took down with it is forgotten."""
-    since = timezone.now() - PATIENCE
-    return CountRequest.objects.filter(finished_at=None, requested_at__gt=since)
+    waits = Q(heartbeat_at=None, requested_at__gt=timezone.now() - PATIENCE)
+    counted = Q(heartbeat_at__gt=ControlClock() - SILENCE)
+    return CountRequest.objects.filter(waits | counted, finished_at=None)
+
+
+@contextmanager
+def being_counted(request_id: int) -> Iterator[None]:
+    """Let pages know that a worker is at a request for counts, for as long as it lives."""
+    request = CountRequest.objects.filter(pk=request_id)
+    request.update(heartbeat_at=ControlClock())
+    ticker = Ticker(lambda: request.update(heartbeat_at=ControlClock()))
+    ticker.start()
+    try:
+        yield
+    finally:
+        ticker.end()

@@ -7,6 +7,7 @@ from typing import Any
 from huey.contrib.djhuey import HUEY, db_task
 
 from migrations_ui import auditing, counting, execution, restoring, retrying, trying_again
+from migrations_ui.tables import being_counted
 from migrations_ui.ticker import leaving
 
 
@@ -19,7 +20,8 @@ def execute_run(run_id: int) -> None:
 @db_task()
 def answer_count_request(request_id: int) -> None:
     """Make exact counts."""
-    counting.answer(request_id)
+    with being_counted(request_id):
+        counting.answer(request_id)
 
 
 @db_task()

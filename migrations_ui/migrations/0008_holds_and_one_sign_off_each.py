@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='held_by',
             field=models.CharField(blank=True, help_text='Who does some of it again.', max_length=64),
         ),
+        migrations.AddField(
+            model_name='countrequest',
+            name='heartbeat_at',
+            field=models.DateTimeField(help_text='Of the worker that counts.', null=True),
+        ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from shutil import copy
@@ -11,13 +12,14 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from migrations_ui import counting, services
+from migrations_ui import counting, services, tasks
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import CountRequest, Run, TableCount
 from migrations_ui.recorder import Recorder
 from migrations_ui.services import Refused, TableRow
 from migrations_ui.states import move
-from tests.services.conftest import GROUPS, STALE, Shop, confirm, endpoint, start
+from migrations_ui.tables import pending_counts
+from tests.services.conftest import GROUPS, PATIENCE, STALE, Shop, confirm, endpoint, start
 
 GROUP = ["auth.Group"]
 
@@ -122,6 +124,36 @@ def test_a_request_whose_worker_died_holds_nothing_up_for_good(shop: Shop) -> No
     assert not services.tables_page().counting
     services.request_counts(GROUP)
     assert CountRequest.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)  # the heartbeat is written by a thread of its own
+def test_one_that_a_worker_counts_is_under_way_for_as_long_as_it_gives_signs_of_life(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm(GROUP)
+    services.request_counts(GROUP)
+    request = CountRequest.objects.get()
+    long_ago = timezone.now() - timedelta(minutes=11)
+
+    def killed(request_id: int) -> None:
+        """A worker is at it for longer than anybody would wait for one to come, and is killed."""
+        CountRequest.objects.update(requested_at=long_ago, heartbeat_at=long_ago)
+        deadline = time.monotonic() + PATIENCE
+        while not pending_counts().exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    monkeypatch.setattr(counting, "answer", killed)
+    tasks.answer_count_request.call_local(request.pk)
+    CountRequest.objects.update(requested_at=timezone.now())
+    services.request_counts(GROUP)
+    assert CountRequest.objects.count() == 1
+
+    CountRequest.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=61))
+    assert not services.plan(GROUP).counting
+    services.request_counts(GROUP)
+    assert CountRequest.objects.count() == 2
+    assert services.tables_page().counting
 
 
 def test_a_side_that_does_not_answer_is_told_and_the_other_is_counted(shop: Shop) -> None:
