@@ -15,7 +15,7 @@ import django
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -126,16 +126,21 @@ def sign(request: HttpRequest, audit: Audit, password: str, *, answers: bool = F
         {"signed": {"audit": audit.pk, "operator": operator, "at": in_utc(now)}}
         | record(audit, taken, open_questions)
     )
-    with transaction.atomic():
-        signed = SignOff.objects.create(
-            audit=audit,
-            run=audit.run,
-            operator=operator,
-            signed_at=now,
-            record=text,
-            digest=digest(text),
-        )
-        _tell(audit, operator, f"Signed {audit} off: {signed}, SHA-256 {signed.digest}.")
+    try:
+        with transaction.atomic():
+            signed = SignOff.objects.create(
+                audit=audit,
+                run=audit.run,
+                operator=operator,
+                signed_at=now,
+                record=text,
+                digest=digest(text),
+            )
+            _tell(audit, operator, f"Signed {audit} off: {signed}, SHA-256 {signed.digest}.")
+    except IntegrityError:  # by a second click, in this moment
+        if not audit.sign_offs.filter(operator=operator).exists():
+            raise
+        raise Refused(f"{operator} has signed {audit} off already.") from None
     logger.info("%s: %s signed %s off, SHA-256 %s", signed, operator, audit, signed.digest)
     return signed
 

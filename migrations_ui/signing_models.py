@@ -80,6 +80,9 @@ class SignOff(models.Model):
         base_manager_name = "objects"
         default_permissions = ("view",)
         permissions = (("sign_off", "Can sign off audits"),)
+        constraints = (
+            models.UniqueConstraint(fields=("audit", "operator"), name="one_sign_off_each"),
+        )
 
     def __str__(self) -> str:
         return f"Sign-off {self.pk}"

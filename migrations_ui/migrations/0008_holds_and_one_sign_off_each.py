@@ -20,4 +20,8 @@ class Migration(migrations.Migration):
             name='heartbeat_at',
             field=models.DateTimeField(help_text='Of the worker that counts.', null=True),
         ),
+        migrations.AddConstraint(
+            model_name='signoff',
+            constraint=models.UniqueConstraint(fields=('audit', 'operator'), name='one_sign_off_each'),
+        ),
     ]

@@ -270,6 +270,16 @@ def test_an_operator_signs_an_audit_once_and_another_may_sign_it_too(
     assert sorted(audit.sign_offs.values_list("operator", flat=True)) == ["alice", "bob"]
 
 
+def test_of_two_clicks_at_once_one_signs(
+    audit: Audit, sign: Sign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between: list[Callable[[], object]] = [lambda: None, lambda: sign(audit)]
+    monkeypatch.setattr(signing, "verify", lambda *_: between.pop()())
+    with pytest.raises(Refused, match="alice has signed"):
+        sign(audit)
+    assert audit.sign_offs.count() == 1
+
+
 def test_the_timeline_of_the_run_says_who_signed_with_the_seal(audit: Audit, sign: Sign) -> None:
     signed = sign(audit)
 
