@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,12 +62,21 @@ def steps_of(context: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "steps": steps,
-        "mended": run.status == Run.Status.INCOMPLETE
-        and all(step.status == Step.Status.SUCCEEDED for step in steps),
+        "mended": bool(steps)
+        and run.status == Run.Status.INCOMPLETE
+        and all(step.status == Step.Status.SUCCEEDED for step in steps)
+        and not audited_since(run, steps),
         "polled": bool(at_work) and not run.is_active,
         "announcement": " ".join(f"Step {step} is {step.status}." for step in steps),
         "may_retry": not run.is_active and may(context["request"], "copy_run"),
     }
+
+
+def audited_since(run: Run, steps: Sequence[Step]) -> bool:
+    """Whether an audit of the run's has been made after its steps, or somebody is about to."""
+    last = max((step.finished_at for step in steps if step.finished_at), default=run.created_at)
+    made = run.audits.filter(status=Audit.Status.FINISHED, started_at__gte=last)
+    return bool(run.active_dest) or made.exists()
 
 
 @register.inclusion_tag("cutover/run/back.html", takes_context=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -32,7 +32,7 @@ PATIENCE = timedelta(seconds=60)  # for a worker that was asked to try rows agai
 class Rejection:
     """How many rows a run has set aside, and how many of them are still waiting."""
 
-    tables: Sequence[dict[str, Any]]  # label, total, waiting
+    tables: Sequence[dict[str, Any]]  # label, total, waiting, arrived
     asked: Event | None  # to try again; None where the worker has answered
 
     @classmethod
@@ -40,7 +40,8 @@ class Rejection:
         """One query.  What follows the end of a run is asked by an operator, done by a worker."""
         waiting = Count("pk", filter=Q(arrived_at=None))
         tables = run.rejected.order_by("label").values("label")
-        found = list(tables.annotate(total=Count("pk"), waiting=waiting))
+        arrived = Max("arrived_at")
+        found = list(tables.annotate(total=Count("pk"), waiting=waiting, arrived=arrived))
         asked = newest if newest and newest.who != WORKER and not run.is_active else None
         return cls(found, asked if found else None)
 
@@ -55,6 +56,12 @@ class Rejection:
     @property
     def arrived(self) -> int:
         return self.total - self.waiting
+
+    @property
+    def last_arrival(self) -> datetime | None:
+        """When the last of those that have arrived did so."""
+        times = [table["arrived"] for table in self.tables if table["arrived"]]
+        return max(times, default=None)
 
     @property
     def trying(self) -> bool:

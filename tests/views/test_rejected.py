@@ -98,6 +98,34 @@ def test_a_run_whose_rows_have_all_arrived_since_is_still_incomplete(
     assert RETRY not in page
 
 
+@pytest.mark.parametrize(
+    ("verdict", "after", "fields", "said"),
+    [
+        ("identical", 1, {}, "has compared every cell after that: identical."),
+        ("differs", 1, {}, "has compared every cell after that: differs."),
+        ("identical", -1, {}, "Cells were not compared after that."),
+        ("counts-only", 1, {"counts_only": True}, "Cells were not compared after that."),
+        ("not-checked", 1, {"status": "running"}, "Cells were not compared after that."),
+    ],
+)
+def test_what_the_audit_after_the_last_arrival_has_compared_is_said(
+    operator: Client,
+    run: Run,
+    reject: Reject,
+    make_audit: Callable[..., Audit],
+    text: Text,
+    verdict: str,
+    after: int,
+    fields: dict[str, Any],
+    said: str,
+) -> None:
+    arrived = timezone.now()
+    reject(run, "17", arrived_at=arrived - timedelta(seconds=9))
+    reject(run, "18", arrived_at=arrived)
+    make_audit(verdict, run=run, started_at=arrived + timedelta(seconds=after), **fields)
+    assert said in show(operator, run, text)
+
+
 def test_rejected_rows_of_a_failed_run_are_told_from_tables_copied_in_full(
     operator: Client, make_run: MakeRun, reject: Reject, text: Text
 ) -> None:

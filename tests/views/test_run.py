@@ -282,6 +282,15 @@ def test_nothing_moves_in_a_run_that_nobody_is_on(
     assert ("Elapsed" in page) == (status != "paused")
 
 
+def test_that_something_stays_off_is_said_of_a_paused_run_only_where_something_is(
+    operator: Client, make_run: MakeRun, text: Text
+) -> None:
+    run = make_run("paused")
+    assert "stay off" not in show(operator, run, text)
+    run.dropped_indexes.create(table="shop_table0", name="by_name", facts="{}")
+    assert "stay off until it goes on" in show(operator, run, text)
+
+
 def test_the_tables_of_a_stopped_run_say_which_were_begun_and_how_long_they_took(
     operator: Client, make_run: MakeRun, text: Text
 ) -> None:

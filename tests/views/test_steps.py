@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from migrations_ui import steps
-from migrations_ui.models import Run, Step
+from migrations_ui.models import Audit, Run, Step
 from tests.views.conftest import Files
 
 Text = Callable[[Any], str]
@@ -82,6 +84,44 @@ def test_what_can_not_be_tried_again_is_refused_with_the_reason(
     page = text(operator.post(reverse("step_retry", args=(run.pk, 0)), follow=True))
 
     assert "has succeeded, or a worker is at it" in page
+
+
+@pytest.mark.parametrize(
+    ("after", "fields", "told"),
+    [
+        (-1, {}, True),
+        (1, {}, False),
+        (1, {"status": "failed"}, True),
+        (None, {}, True),
+    ],
+)
+def test_that_an_audit_is_wanting_is_said_only_where_none_was_made_after_the_steps(
+    operator: Client,
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    text: Text,
+    after: int | None,
+    fields: dict[str, str],
+    told: bool,
+) -> None:
+    ended = timezone.now()
+    run = with_steps(make_run("incomplete"), "succeeded", "succeeded", finished_at=ended)
+    if after:
+        started = ended + timedelta(seconds=after)
+        make_audit("identical", run=run, started_at=started, **fields)
+
+    assert ("All of them have succeeded by now." in show(operator, run, text)) is told
+
+    Run.objects.update(active_dest="held by who makes it")
+    assert "All of them have succeeded by now." not in show(operator, run, text)
+
+
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_a_step_that_somebody_is_at_or_will_be_has_no_button(
+    operator: Client, make_run: Callable[..., Run], text: Text, status: str
+) -> None:
+    run = with_steps(make_run("incomplete"), status)
+    assert reverse("step_retry", args=(run.pk, 0)) not in show(operator, run, text)
 
 
 def test_bob_sees_the_steps_but_no_button(
