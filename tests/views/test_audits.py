@@ -100,33 +100,6 @@ def test_an_unknown_label_is_refused(operator: Client, files: Files, text: Text)
     assert not Audit.objects.exists()
 
 
-def test_the_newest_audit_comes_first(operator: Client, make_audit: MakeAudit, text: Text) -> None:
-    first, second = make_audit("counts-only"), make_audit("differs")
-
-    page = text(operator.get("/audits/"))
-
-    assert page.index(f"Audit {second.pk}</a>") < page.index(f"Audit {first.pk}</a>")
-
-
-def test_each_audit_is_listed_with_its_tables(operator: Client, make_audit: MakeAudit) -> None:
-    make_audit()
-    make_audit("identical", "identical")
-    make_audit("differs", "identical", "differs")
-
-    listed = operator.get("/audits/").context["page"]
-
-    assert [(audit.table_count, audit.differing) for audit in listed] == [(3, 2), (2, 0), (0, 0)]
-
-
-def test_bob_sees_no_button_to_audit(
-    sign_in: Callable[[Any], Client], bob: Any, text: Text
-) -> None:
-    page = text(sign_in(bob).get("/audits/"))
-
-    assert "No audit yet." in page
-    assert "Audit all tables" not in page
-
-
 def test_a_notification_that_was_not_delivered_is_said(
     operator: Client, make_audit: MakeAudit, text: Text
 ) -> None:
