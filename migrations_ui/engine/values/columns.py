@@ -16,7 +16,7 @@ from migrations_ui.engine.layout import CopiedColumn
 from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.json_numbers import alters
 from migrations_ui.engine.values.readers import Reader
-from migrations_ui.engine.values.targets import TIMESTAMPS, Checks, Target, integers
+from migrations_ui.engine.values.targets import Checks, Target, integers, timestamps
 from migrations_ui.engine.values.zones import gaps
 
 SIX = 6
@@ -274,9 +274,18 @@ def datetimes(crossing: Crossing) -> Iterator[Hazard]:
     if crossing.dest.is_instant:
         left_out = crossing.reader.left_out(crossing.source, gaps(crossing.target.time_zone))
         yield from crossing.hazard("time-left-out", left_out, zone=crossing.target.time_zone)
-    if crossing.dest.type == "timestamp" and crossing.source.type != "timestamp":
-        least, most = TIMESTAMPS
-        outside = crossing.reader.outside_times(crossing.source, least, most)
+    yield from moments(crossing)
+
+
+def moments(crossing: Crossing) -> Iterator[Hazard]:
+    """MySQL's type timestamp ends soon, but later in newer versions of MariaDB."""
+    source, there = crossing.source, crossing.reader.database
+    if crossing.target.vendor != "mysql" or crossing.dest.type != "timestamp":
+        return
+    least, most = timestamps(crossing.target.database)
+    is_like = there.vendor == "mysql" and source.type == "timestamp"
+    if not is_like or timestamps(there)[1] > most:
+        outside = crossing.reader.outside_times(source, least, most)
         yield from crossing.hazard("timestamp-out-of-range", outside, least=least, most=most)
 
 

@@ -26,7 +26,7 @@ MYSQL_DEPTH = 100
 MARIADB_DEPTH = 31
 # The rest of a statement with one value in it.
 AROUND_A_VALUE = 64 * 1024
-TIMESTAMPS = ("1970-01-01 00:00:01", "2038-01-19 03:14:07.999999")
+EPOCH = "1970-01-01 00:00:01"
 
 
 class Checks:
@@ -135,6 +135,17 @@ class Target:
 
     def takes_json_only(self, table: str, column: Column) -> bool:
         return column.storage is Kind.JSON or self.checks.json(table, column)
+
+
+def timestamps(database: Database) -> tuple[str, str]:
+    """The first and the last moment, in UTC, that MySQL's type timestamp holds.
+
+    MariaDB counts seconds without a sign since 11.5, where the machine has 64 bits: it is asked.
+    """
+    later = "SELECT UNIX_TIMESTAMP('2100-01-01')"  # which MySQL knows, but does not hold
+    if database.product == "MariaDB" and database.query(later)[0][0]:
+        return EPOCH, "2106-02-07 06:28:15.999999"
+    return EPOCH, "2038-01-19 03:14:07.999999"
 
 
 def integers(column: Column, vendor: str) -> tuple[int, int]:
