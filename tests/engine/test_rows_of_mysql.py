@@ -127,3 +127,17 @@ def test_keys_are_listed_in_a_table_that_has_a_key(
     run(database, f"INSERT INTO {listed} (a) VALUES ('a'), ('A')")
     ((_, sql),) = database.query(f"SHOW CREATE TABLE {listed}")
     assert "PRIMARY KEY" in sql
+
+
+@pytest.mark.mariadb
+def test_addresses_that_are_missing_are_read(
+    make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    """MariaDB has types of their own for them."""
+    database = open_database(make_database("mysql"))
+    run(
+        database,
+        "CREATE TABLE t (id int NOT NULL PRIMARY KEY, v4 inet4, v6 inet6, w6 inet6 NOT NULL)",
+        "INSERT INTO t VALUES (1, '192.0.2.1', '2001:db8::1', '::1'), (2, NULL, NULL, '::2')",
+    )
+    assert read(database) == [b"1\t192.0.2.1\t2001:db8::1\t::1", b"2\t\\N\t\\N\t::2"]

@@ -25,9 +25,12 @@ ENDS = bytes.maketrans(CELL + ROW, b"\t\n")
 UTF8 = {"", "utf8mb4", "utf8mb3", "utf8", "ascii"}
 WHOLE = UTF8 | {"latin1"}
 
+# MariaDB's types of addresses.
+ADDRESSES = {"inet4", "inet6"}
+
 # Errors of an INSERT that say nothing about its rows: shutdown, connections, locks, space.
 NOT_ABOUT_A_ROW = {1021, 1040, 1053, 1105, 1114, 1180, 1205, 1213, 1290, 1317, 1792, 1927, 1969}
-NOT_ABOUT_A_ROW |= {3169, 4031}
+NOT_ABOUT_A_ROW |= {1020, 3169, 4031}
 # Errors with which MySQL ends LOAD DATA because of a row, without saying which, where MariaDB
 # warns: a text that is no UTF-8, and what is no JSON, or too deep or too large for it.
 ABOUT_A_ROW = {1300, *range(3140, 3158)}
@@ -198,7 +201,11 @@ def binary(value: bytes) -> str:
 
 def short_cell(column: TypedColumn, value: str) -> str:
     """SQL for the cell of a short value."""
-    return f"COALESCE({value}, {binary(VOID)})" if column.column.nullable else value
+    if not column.column.nullable:
+        return value
+    # MariaDB makes an address of what stands beside one, and none of bytes that are no address.
+    text = f"CONCAT({value})" if column.column.type in ADDRESSES else value
+    return f"COALESCE({text}, {binary(VOID)})"
 
 
 def long_cell(column: TypedColumn, name: str, value: str) -> str:
