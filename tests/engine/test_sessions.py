@@ -226,6 +226,28 @@ def test_what_is_asked_wrongly_is_not_tried_again(
         assert not caught.value.transient
 
 
+@pytest.mark.parametrize("by_insert", [True, False])
+def test_a_row_that_has_changed_since_the_snapshot_is_tried_again(
+    by_insert: bool,
+    make_database: MakeDatabase,
+    open_database: OpenDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MariaDB 11.8 ends a transaction for it, as for a deadlock (innodb_snapshot_isolation)."""
+    database = open_database(make_database("mysql"))
+    run(
+        database,
+        "CREATE TABLE t (id integer NOT NULL PRIMARY KEY)",
+        "CREATE TRIGGER changed BEFORE INSERT ON t FOR EACH ROW"
+        " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1020",
+    )
+    database.prepare_load()
+    monkeypatch.setattr(type(database), "loads_from_file", not by_insert)
+    with pytest.raises(ServerError) as caught:
+        database.load("t", typed(database, "t"), b"1\n")
+    assert caught.value.transient
+
+
 @servers
 def test_every_session_has_its_limits(
     vendor: str, make_database: MakeDatabase, open_database: OpenDatabase

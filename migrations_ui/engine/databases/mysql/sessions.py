@@ -16,10 +16,11 @@ from migrations_ui.engine.databases.mysql.rows import CLIENT_ERRORS
 from migrations_ui.engine.errors import EngineError, ServerError
 
 # Full disk or table, too many connections, shutdown, lock timeout, deadlock, interrupted or killed,
-# what MariaDB says of a transaction that was idle or a statement that took too long, and what MySQL
-# says of a session that was killed or idle.
+# what MariaDB says of a transaction that was idle, of a statement that took too long and of a row
+# that another session has changed since the snapshot, and what MySQL says of a session that was
+# killed or idle.
 TRANSIENT = {1021, 1040, 1053, 1114, 1158, 1159, 1160, 1161, 1180, 1205, 1213, 1317, 1927, 1969}
-TRANSIENT |= {3169, 4031}
+TRANSIENT |= {1020, 3169, 4031}
 
 
 # The name of a lock that each of our connections holds on itself: by it they know one another.
