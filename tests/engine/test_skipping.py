@@ -135,5 +135,5 @@ def test_postgresql_looks_up_by_hash_what_is_left_out_of_a_tree(open_pair: OpenP
     rows = source.from_("tree", Rows((RowFilter("up", "tree", "id"),)))
     plan = [line for (line,) in source.query(f"EXPLAIN SELECT 1 FROM {rows}")]
     (looked_up,) = (line for line in plan if "gone" not in line and "NOT (" in line.split("OR")[-1])
-    assert "NOT (hashed SubPlan" in looked_up
+    assert "hashed SubPlan" in looked_up  # since 17 in other words, with its columns
     assert source.count("tree", Rows((RowFilter("up", "tree", "id"),))) == 0
