@@ -10,3 +10,5 @@ urlpatterns = [
     path("admin/", site.urls),
     path("", include("migrations_ui.urls")),
 ]
+
+handler500 = "dashboard.errors.failed"

@@ -86,7 +86,8 @@ def control(config: Config) -> Config:
     """
     config = config | {"CONN_MAX_AGE": KEPT_OPEN, "CONN_HEALTH_CHECKS": True}
     if vendor(config) != "sqlite":
-        return config
+        options = {"connect_timeout": CONNECT_TIMEOUT} | (config.get("OPTIONS") or {})
+        return config | {"OPTIONS": options}
     name = _absolute(config["NAME"])
     try:
         os.makedirs(os.path.dirname(name), exist_ok=True)
