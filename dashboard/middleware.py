@@ -7,6 +7,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
+from migrations_ui.engine.databases.access import hurry
+
+# Seconds that a page waits for a lock of the source or the destination before it says so.
+LOCK_TIMEOUT = 3
+
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -16,5 +21,18 @@ def english(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         with translation.override("en-us"):
             return get_response(request)
+
+    return middleware
+
+
+def impatient(get_response: Handler) -> Handler:
+    """Whoever looks at a page should not wait as long for a lock as a worker does."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        token = hurry.set(LOCK_TIMEOUT)
+        try:
+            return get_response(request)
+        finally:
+            hurry.reset(token)
 
     return middleware

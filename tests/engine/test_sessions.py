@@ -13,6 +13,7 @@ import MySQLdb
 import pytest
 
 from migrations_ui.engine import databases
+from migrations_ui.engine.databases import access
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.postgresql.sessions import limits
 from migrations_ui.engine.errors import ServerError, Unreachable
@@ -276,6 +277,28 @@ def test_every_session_has_its_limits(
 def test_no_transaction_is_ended_for_its_length(version: int, limited: bool) -> None:
     """Older servers know no such setting."""
     assert limits(version).get("transaction_timeout") == ("0" if limited else None)
+
+
+@servers
+def test_who_is_in_a_hurry_does_not_wait_long_for_a_lock(
+    vendor: str, make_database: MakeDatabase, open_database: OpenDatabase
+) -> None:
+    url = make_database(vendor)
+    with open_database(url) as database:
+        run(database, "CREATE TABLE thing (id integer)")
+    token = access.hurry.set(1)
+    try:
+        asking = open_database(url)
+    finally:
+        access.hurry.reset(token)
+    lock = {
+        "postgresql": "BEGIN; LOCK TABLE thing IN ACCESS EXCLUSIVE MODE",
+        "mysql": "LOCK TABLES thing WRITE",
+    }[vendor]
+    with open_database(url) as holding:
+        run(holding, lock)
+        with pytest.raises(ServerError, match=r"(?i)lock (wait )?timeout"):
+            asking.count("thing")
 
 
 def test_sessions_are_seen_while_one_sends_bytes_that_are_no_text(

@@ -82,3 +82,17 @@ def test_a_control_database_that_does_not_even_refuse_is_not_waited_for_long() -
     assert access.control(config)["OPTIONS"] == {"connect_timeout": 5}
     own = config | {"OPTIONS": {"connect_timeout": 1, "sslmode": "require"}}
     assert access.control(own)["OPTIONS"] == own["OPTIONS"]
+
+
+def test_a_page_waits_for_locks_of_the_two_sides_for_seconds_only(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int | None] = []
+
+    def look(*_: Any, **__: Any) -> None:
+        seen.append(access.hurry.get())
+        raise RuntimeError
+
+    monkeypatch.setattr("migrations_ui.services.tables_page", look)
+    client.get("/tables/")
+    assert (seen, access.hurry.get()) == ([3], None)

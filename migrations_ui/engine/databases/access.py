@@ -6,6 +6,7 @@ These functions are pure: they take a Django database configuration and return a
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,6 +24,8 @@ KEPT_OPEN = 5  # seconds for which a connection to the control database is used 
 LOCK_TIMEOUT = 30
 STATEMENT_TIMEOUT = 24 * 3600
 IDLE_TIMEOUT = 3600
+# Less than that for the sessions of somebody who is in a hurry, in this thread: None is nobody.
+hurry: ContextVar[int | None] = ContextVar("hurry", default=None)
 
 LOOPBACK = {"", "localhost", "127.0.0.1", "::1"}
 PORTS = {"postgresql": "5432", "mysql": "3306"}

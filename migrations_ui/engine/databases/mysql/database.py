@@ -10,6 +10,7 @@ import MySQLdb
 import MySQLdb.cursors
 
 from migrations_ui.engine.databases import base
+from migrations_ui.engine.databases.access import hurry
 from migrations_ui.engine.databases.access import read_only as read_only_config
 from migrations_ui.engine.databases.base import (
     Column,
@@ -110,6 +111,8 @@ class Database(Loading, Cutting, Indexing, Positions):
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}")
         cursor.execute("SET NAMES utf8mb4")
         cursor.execute(SETTINGS)
+        if seconds := hurry.get():
+            cursor.execute(f"SET SESSION lock_wait_timeout={seconds}")
         with suppress(MySQLdb.Error):  # a cluster may have no such locks
             cursor.execute(f"SELECT GET_LOCK({OWN.format('CONNECTION_ID()')}, 0)")
 

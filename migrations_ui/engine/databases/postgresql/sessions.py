@@ -9,7 +9,12 @@ from typing import Any
 import psycopg2
 
 from migrations_ui.engine.databases import base
-from migrations_ui.engine.databases.access import IDLE_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from migrations_ui.engine.databases.access import (
+    IDLE_TIMEOUT,
+    LOCK_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    hurry,
+)
 
 # A lock's number, and where it stands in pg_locks.
 NUMBER = "hashtextextended(%s, 0)"
@@ -52,7 +57,7 @@ WHOLE_TRANSACTIONS = 17_00_00
 def limits(version: int) -> dict[str, str]:
     """How long a session waits for what, whatever the server, the database or the role says."""
     found = {
-        "lock_timeout": f"{LOCK_TIMEOUT}s",
+        "lock_timeout": f"{hurry.get() or LOCK_TIMEOUT}s",
         "statement_timeout": f"{STATEMENT_TIMEOUT}s",
         "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
     }
