@@ -48,6 +48,7 @@ def _load(run: Run, hold: holding.Hold) -> tuple[int, int]:
         for row in rows:
             hold.check()
             arrived += _load_row(row, found.get(row.label), dest)
+        hold.check()
         set_sequences(list(found.values()), source, dest)
     report = auditing.new_audit(tables, run.operator, reverse=run.reverse, run=run)
     auditing.audit(report.pk)

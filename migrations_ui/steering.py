@@ -197,9 +197,11 @@ def remind() -> None:
     """Have audits and steps done that have waited for so long that the queue may have lost them.
 
     A command that does its own audit begins with it long before; of a run's, its worker takes care.
-    What a worker was at that has vanished is ended.
+    What a worker was at that has vanished is ended; an active run's audit with the run's lease.
     """
-    auditing.end_dead()
+    at_work = Audit.objects.filter(status__in=(Audit.Status.RUNNING, Audit.Status.CANCELLING))
+    for audit in at_work.exclude(run__status__in=Run.ACTIVE):
+        auditing.end_if_dead(audit)
     steps.end_left()
     for run in holding.dead():
         if run.takeovers < MOST_TAKEOVERS:

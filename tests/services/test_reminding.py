@@ -64,6 +64,23 @@ def test_a_runs_own_audit_is_its_workers(audit: Audit) -> None:
     assert waiting() == []
 
 
+@pytest.mark.parametrize(("run", "ended"), [(None, True), ("incomplete", True), ("running", False)])
+def test_an_audit_whose_worker_has_vanished_is_ended_unless_its_run_goes_on(
+    audit: Audit, run: str | None, ended: bool
+) -> None:
+    if run:
+        Audit.objects.update(
+            run=Run.objects.create(operator="alice", status=run, source={}, dest={})
+        )
+    Audit.objects.update(status="running", heartbeat_at=timezone.now())
+    services.recover()
+    assert Audit.objects.get().status == "running"
+
+    Audit.objects.update(heartbeat_at=timezone.now() - LONG_AGO - LONG_AGO)
+    services.recover()
+    assert Audit.objects.get().status == ("failed" if ended else "running")
+
+
 def test_a_step_that_the_queue_has_lost_is_asked_for_again() -> None:
     run = Run.objects.create(operator="alice", status="incomplete", source={}, dest={})
     started = timezone.now() - LONG_AGO
