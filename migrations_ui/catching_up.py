@@ -19,6 +19,7 @@ from migrations_ui import copies, plans, positions
 from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import insist
 from migrations_ui.engine.layout import Layout
@@ -255,6 +256,12 @@ class Ledger:
 
     def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         self.recorder.dropping(keys, indexes)
+
+    def switching_off(self, triggers: Sequence[Trigger]) -> None:
+        self.recorder.switching_off(triggers)
+
+    def switched_on(self, trigger: Trigger) -> None:
+        self.recorder.switched_on(trigger)
 
     def restored(self, key: ForeignKey) -> None:
         self.recorder.restored(key)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import groupby
 
 from django.db import DatabaseError
@@ -13,10 +14,11 @@ from django.utils import timezone
 
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.transfer import put_back
-from migrations_ui.models import DroppedConstraint, DroppedIndex
+from migrations_ui.models import DisabledTrigger, DroppedConstraint, DroppedIndex
 
 # What preflight calls an index that is not there.
 MISSING = {"index-missing", "unique-missing"}
@@ -34,11 +36,17 @@ def missing_constraints(dest_identity: str) -> QuerySet[DroppedConstraint]:
     return DroppedConstraint.objects.filter(restored_at=None, run__dest__identity=dest_identity)
 
 
-def missing(dest_identity: str) -> list[DroppedIndex | DroppedConstraint]:
+def disabled_triggers(dest_identity: str) -> QuerySet[DisabledTrigger]:
+    """Triggers that were switched off on this destination and are not known to be on again."""
+    return DisabledTrigger.objects.filter(restored_at=None, run__dest__identity=dest_identity)
+
+
+def missing(dest_identity: str) -> list[DroppedIndex | DroppedConstraint | DisabledTrigger]:
     """All that is missing, each once however often it was noted down."""
-    noted: list[DroppedIndex | DroppedConstraint] = []
+    noted: list[DroppedIndex | DroppedConstraint | DisabledTrigger] = []
     noted += missing_indexes(dest_identity)
     noted += missing_constraints(dest_identity)
+    noted += disabled_triggers(dest_identity)
     return list({(type(entry), entry.table, entry.name): entry for entry in noted}.values())
 
 
@@ -71,14 +79,37 @@ def plain(column: str) -> str:
     return column.partition(" COLLATE ")[0].removesuffix(" DESC").strip('"`')
 
 
-def taken_off(run_id: int) -> tuple[list[ForeignKey], list[Index]]:
+def taken_off(run_id: int) -> tuple[list[ForeignKey], list[Index], list[Trigger]]:
     """What a run has taken off and not put back, as it was."""
     keys = DroppedConstraint.objects.filter(run=run_id, restored_at=None)
     indexes = DroppedIndex.objects.filter(run=run_id, restored_at=None)
+    triggers = DisabledTrigger.objects.filter(run=run_id, restored_at=None)
     return (
         [ForeignKey.from_json(facts) for facts in keys.values_list("facts", flat=True)],
         [Index.from_json(facts) for facts in indexes.values_list("facts", flat=True)],
+        [Trigger.from_json(facts) for facts in triggers.values_list("facts", flat=True)],
     )
+
+
+def note_triggers(run_id: int, triggers: Sequence[Trigger]) -> None:
+    """Note down that these are about to be switched off, each once."""
+    *_, noted = taken_off(run_id)
+    DisabledTrigger.objects.bulk_create(
+        DisabledTrigger(
+            run_id=run_id, table=trigger.table, name=trigger.name, facts=asdict(trigger)
+        )
+        for trigger in triggers
+        if trigger not in noted
+    )
+
+
+def strike_trigger(run_id: int, trigger: Trigger) -> None:
+    """Note down that it is on again."""
+    noted = DisabledTrigger.objects.filter(
+        run=run_id, table=trigger.table, name=trigger.name, restored_at=None
+    )
+    same = [entry.pk for entry in noted if Trigger.from_json(entry.facts) == trigger]
+    noted.filter(pk__in=same).update(restored_at=timezone.now())
 
 
 def restore(dest_identity: str, dest: Database) -> list[str]:
@@ -101,6 +132,21 @@ def restore(dest_identity: str, dest: Database) -> list[str]:
             problems += found
         else:
             DroppedConstraint.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
+    return problems + _switch_on_triggers(dest_identity, dest)
+
+
+def _switch_on_triggers(dest_identity: str, dest: Database) -> list[str]:
+    problems = []
+    for entry in disabled_triggers(dest_identity):
+        try:
+            dest.switch_on(Trigger.from_json(entry.facts))
+        except EngineError as error:
+            if error.transient:
+                raise
+            logger.warning("trigger %s is not switched on: %s", entry, error)
+            problems.append(str(error))
+        else:
+            DisabledTrigger.objects.filter(pk=entry.pk).update(restored_at=timezone.now())
     return problems
 
 

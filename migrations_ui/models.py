@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from migrations_ui.audit_models import Audit, AuditedTable, Difference
 from migrations_ui.health_models import Notification, Worker
+from migrations_ui.journal_models import DisabledTrigger, DroppedConstraint, DroppedIndex
 from migrations_ui.progress import Progress
 from migrations_ui.signing_models import SignOff, SignOffAttempt
 from migrations_ui.step_models import Step
@@ -24,6 +25,7 @@ __all__ = [
     "CountRequest",
     "DataCheck",
     "Difference",
+    "DisabledTrigger",
     "DroppedConstraint",
     "DroppedIndex",
     "Event",
@@ -280,39 +282,6 @@ class RejectedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} {self.key}"
-
-
-class DroppedConstraint(models.Model):
-    """The journal: written before a constraint is dropped, so that it can always be put back."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="dropped_constraints")
-    table = models.CharField(max_length=255)
-    name = models.CharField(max_length=255)
-    definition = models.TextField(help_text="The statement that puts it back.")
-    facts = models.JSONField(default=dict, help_text="All that the database says of it.")
-    restored_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.table}.{self.name}"
-
-
-class DroppedIndex(models.Model):
-    """The journal of indexes, as of constraints."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="dropped_indexes")
-    table = models.CharField(max_length=255)
-    name = models.CharField(max_length=255)
-    facts = models.TextField(help_text="All that puts it back exactly as it was, as JSON.")
-    restored_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.table}.{self.name}"
 
 
 class Event(models.Model):

@@ -17,6 +17,7 @@ from migrations_ui.engine import chunks as parts
 from migrations_ui.engine.crew import Stopped
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import Cancelled, Suspended
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun
@@ -173,6 +174,14 @@ class Recorder(Participant):
                 )
                 for index in indexes
             )
+
+    @patiently
+    def switching_off(self, triggers: Sequence[Trigger]) -> None:
+        journal.note_triggers(self.run_id, triggers)
+
+    @patiently
+    def switched_on(self, trigger: Trigger) -> None:
+        journal.strike_trigger(self.run_id, trigger)
 
     @patiently
     def restored(self, key: ForeignKey) -> None:

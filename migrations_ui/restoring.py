@@ -22,7 +22,8 @@ class Restored:
     def __str__(self) -> str:
         if not self.missing:
             return f"Nothing that Cutover took off is missing in {self.dest}."
-        noun = "index or constraint" if self.missing == 1 else "indexes and constraints"
+        one = self.missing == 1
+        noun = "index, constraint or trigger" if one else "indexes, constraints and triggers"
         back = self.missing - len(self.problems)
         return " ".join(
             [f"{back:,} of {self.missing:,} missing {noun} put back in {self.dest}."]
@@ -40,7 +41,7 @@ class Restored:
 
 
 def restore(*, reverse: bool) -> Restored:
-    """Put back every index and foreign key that the journal misses; `Refused` during a run."""
+    """Put back all that the journal misses; `Refused` during a run."""
     with endpoints(reverse=reverse).open_dest() as dest:
         server = dest.server()
         if active := Run.objects.filter(active_dest=server.identity, status__in=Run.ACTIVE).first():

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from django.utils import timezone
 
-from migrations_ui import auditing, holding, plans
+from migrations_ui import auditing, holding, journal, plans
 from migrations_ui.engine.databases.base import Database
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.rejecting import load
 from migrations_ui.engine.transfer import set_sequences
+from migrations_ui.engine.triggers import without_triggers
 from migrations_ui.models import Event, RejectedRow, Run
 from migrations_ui.sides import Refused, chosen_tables, endpoints
 
 logger = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Keeps in the run's journal which triggers are off meanwhile; nothing is tried twice."""
+
+    def __init__(self, run_id: int) -> None:
+        self.run_id = run_id
+
+    def check(self) -> None: ...
+
+    def again(self, error: EngineError, attempt: int) -> bool:
+        return False
+
+    def switching_off(self, triggers: Sequence[Trigger]) -> None:
+        journal.note_triggers(self.run_id, triggers)
+
+    def switched_on(self, trigger: Trigger) -> None:
+        journal.strike_trigger(self.run_id, trigger)
 
 
 def retry(run_id: int) -> None:
@@ -45,9 +66,10 @@ def _load(run: Run, hold: holding.Hold) -> tuple[int, int]:
     rows = list(run.rejected.filter(arrived_at=None))
     with ends.open_source() as source, ends.open_dest() as dest:
         dest.prepare_load(check_foreign_keys=True)
-        for row in rows:
-            hold.check()
-            arrived += _load_row(row, found.get(row.label), dest)
+        with without_triggers(list(found.values()), dest, Ledger(run.pk)):
+            for row in rows:
+                hold.check()
+                arrived += _load_row(row, found.get(row.label), dest)
         hold.check()
         set_sequences(list(found.values()), source, dest)
     report = auditing.new_audit(tables, run.operator, reverse=run.reverse, run=run)

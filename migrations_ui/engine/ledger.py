@@ -9,6 +9,7 @@ from typing import Protocol
 from migrations_ui.engine.chunks import Chunk
 from migrations_ui.engine.databases.base import ForeignKey
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import Patience
 from migrations_ui.engine.rejecting import Rejected
@@ -22,6 +23,7 @@ class Begun:
     # What it took off the destination, and what is not known to be back.
     keys: Sequence[ForeignKey] = ()
     indexes: Sequence[Index] = ()
+    triggers: Sequence[Trigger] = ()
 
 
 class ChunkLedger(Patience, Protocol):
@@ -67,6 +69,12 @@ class Ledger(ChunkLedger, Protocol):
 
     def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         """These foreign keys and indexes are about to be dropped: note them down first."""
+
+    def switching_off(self, triggers: Sequence[Trigger]) -> None:
+        """These triggers are about to be switched off: note them down first."""
+
+    def switched_on(self, trigger: Trigger) -> None:
+        """This trigger is on again."""
 
     def restored(self, key: ForeignKey) -> None:
         """This foreign key is back and valid."""

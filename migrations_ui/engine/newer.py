@@ -31,6 +31,7 @@ from migrations_ui.engine.rejecting import Rejects, load_batch
 from migrations_ui.engine.repairing import Spool, without_foreign_keys
 from migrations_ui.engine.through_django import final_field
 from migrations_ui.engine.transfer import Orphans, set_sequences
+from migrations_ui.engine.triggers import without_triggers
 
 # How much earlier than the destination's latest a timestamp may be: transactions end in another
 # order than they began, and the clocks of the site's machines differ.
@@ -258,11 +259,15 @@ class Pass:
         }
 
     def bring(self, found: Sequence[Newer], source: Database, dest: Database) -> None:
-        """Write what was found, with the foreign keys out of the way meanwhile."""
+        """Write what was found, with what is in the way off meanwhile."""
         self.ledger.phase("repair")
-        names = [newer.layout.dest_name for newer in found if newer]
+        layouts = [newer.layout for newer in found if newer]
+        names = [layout.dest_name for layout in layouts]
         keys = persist(self.ledger, lambda: dest.foreign_keys(names), dest) if names else []
-        with without_foreign_keys(keys, dest, self.ledger):
+        with (
+            without_triggers(layouts, dest, self.ledger),
+            without_foreign_keys(keys, dest, self.ledger),
+        ):
             for newer in found:
                 self.bring_table(newer, keys, source, dest)
 

@@ -15,6 +15,7 @@ from migrations_ui.engine.checks import (
     migrations,
     privileges,
     servers,
+    triggers,
 )
 from migrations_ui.engine.checks import tables as tables_
 from migrations_ui.engine.checks.sides import Side
@@ -112,11 +113,11 @@ def compare(
         lambda: privileges.privileges(source, dest),
         lambda: privileges.hidden_rows(source, dest),
         lambda: privileges.inheritance(source, dest),
-        lambda: privileges.triggers(dest),
         lambda: privileges.not_transactional(dest),
         lambda: privileges.versioned(source, dest),
         lambda: migrations.migrations(source, dest, app_labels),
         lambda: match(report, source, dest, tables),
+        lambda: triggers.triggers(report.layouts, source, dest),
         lambda: columns.columns(report.layouts, source, dest),
         lambda: columns.widths(source, dest),
         lambda: clocks.timestamps(report.layouts, source, dest),

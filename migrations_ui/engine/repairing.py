@@ -26,6 +26,8 @@ from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Rejects, load_batch
 from migrations_ui.engine.transfer import Orphans, put_back, set_sequences, taken_off
+from migrations_ui.engine.triggers import Ledger as TriggerLedger
+from migrations_ui.engine.triggers import without_triggers
 from migrations_ui.engine.verifying import Listener, compare_tables
 
 # Rows that are read from the source at once, by their keys.
@@ -34,7 +36,7 @@ KEYS_AT_ONCE = 500
 SPOOLED = 1024 * 1024
 
 
-class Ledger(Listener, Protocol):
+class Ledger(Listener, TriggerLedger, Protocol):
     """Who is told what a repair does, by any of its threads, and may stop it by an exception."""
 
     def phase(self, name: str) -> None:
@@ -109,7 +111,7 @@ class Repair:
         self.comparisons = witness.comparisons
 
     def repair(self, spools: Mapping[str, Spool], dest: Database) -> None:
-        """Copy what differs again, with the foreign keys out of the way meanwhile."""
+        """Copy what differs again, with what is in the way off meanwhile."""
         self.ledger.phase("repair")
         names = [layout.dest_name for layout in self.changed]
         keys = persist(self.ledger, lambda: dest.foreign_keys(names), dest)
@@ -119,7 +121,10 @@ class Repair:
             attempt = partial(self.repair_table, spools[layout.label], source, dest, crew.check)
             self.ledger.repaired(layout, *persist(self.ledger, attempt, source, dest))
 
-        with without_foreign_keys(keys, dest, self.ledger):
+        with (
+            without_triggers(self.changed, dest, self.ledger),
+            without_foreign_keys(keys, dest, self.ledger),
+        ):
             crew.share(one_of(self.changed), work)
 
     def repair_table(

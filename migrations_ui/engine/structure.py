@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from migrations_ui.engine.catalog import Table
-from migrations_ui.engine.checks import constraints, migrations
+from migrations_ui.engine.checks import constraints, migrations, triggers
 from migrations_ui.engine.checks.sides import Side
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.errors import EngineError
@@ -17,6 +17,7 @@ from migrations_ui.engine.transfer import SequenceState, sequence_states
 SEQUENCE = "next key"
 REFERENCES = "references"
 MIGRATIONS = "django_migrations"
+TRIGGERS = "triggers"
 # What the findings of preflight's checks of the destination are about.
 CONSTRAINTS = {
     "index-missing": "indexes",
@@ -61,6 +62,8 @@ def look(
     if dest.enforces_foreign_keys:
         kept = {(key.table, key.name) for key in foreign_keys}
         kept -= set(here.inspector.invalid_foreign_keys(here.tables))
+    off = triggers.switched_off(there, here)
+    with_triggers = {table for table, _ in [*off, *here.inspector.triggers(here.tables)]}
     for layout in layouts:
         lines = found[layout.label]
         state = states.get(layout.label)
@@ -69,6 +72,9 @@ def look(
         if keys := [key for key in foreign_keys if key.table == layout.dest_name]:
             doubtful = [key for key in keys if (key.table, key.name) not in kept]
             lines.append(references(doubtful, dest))
+        if layout.dest_name in with_triggers:
+            its_own = [name for table, name in off if table == layout.dest_name]
+            lines.append(Line(TRIGGERS, tuple(left_off(here, layout.dest_name, its_own))))
     return Structure(found, states, [applied_migrations(there, here, app_labels)])
 
 
@@ -97,6 +103,13 @@ def constraint_lines(findings: Sequence[Finding], state: SequenceState | None) -
     if state is None and not problems[SEQUENCE]:
         del problems[SEQUENCE]
     return [Line(what, tuple(found)) for what, found in problems.items()]
+
+
+def left_off(dest: Side, table: str, names: Iterable[str]) -> Iterator[str]:
+    """That these triggers are switched off, in words."""
+    for name in names:
+        on = triggers.switches_on(dest, table, name)
+        yield f"the trigger {name} is switched off on the destination ({on})"
 
 
 def references(keys: Sequence[ForeignKey], dest: Database) -> Line:

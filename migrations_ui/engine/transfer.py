@@ -13,13 +13,16 @@ from migrations_ui.engine.chunks import CHUNK_BYTES, Chunk, cut
 from migrations_ui.engine.crew import Connect, Crew, one_of
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import EngineError, IndexRefused, ServerError
+from migrations_ui.engine.firing import in_the_way
 from migrations_ui.engine.jobs import Build, Job, Jobs, Validation
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.ledger import Begun, Ledger
 from migrations_ui.engine.loading import Loading
 from migrations_ui.engine.persisting import connected, persist
 from migrations_ui.engine.rejecting import Allowance
+from migrations_ui.engine.triggers import switch_off, switch_on
 
 Part = TypeVar("Part", Index, ForeignKey)
 
@@ -50,8 +53,8 @@ class Transfer(Loading):
     """Replaces the destination's rows of these tables by the source's, but for those rejected.
 
     `rows` is how many each table has, by label.  Whatever happens, the foreign keys and indexes
-    that were dropped are put back before `run` returns or raises, and a table of which a row was
-    refused is empty again.
+    that were dropped are put back before `run` returns or raises, triggers are on again as they
+    were, and a table of which a row was refused is empty again.
     """
 
     ledger: Ledger
@@ -81,30 +84,38 @@ class Transfer(Loading):
             if not dest.writes_at_once:
                 self.crew = Crew(1, self.pair)
             begun = self.ledger.begun
-            in_the_way = persist(self, lambda: self.in_the_way(dest, begun), dest)
+            found = persist(self, lambda: self.foreign_keys(dest, begun), dest)
             indexes = persist(self, lambda: self.deferred(dest, begun), dest)
-            keys = persist(self, lambda: dest.defined(in_the_way, indexes), dest)
+            keys = persist(self, lambda: dest.defined(found, indexes), dest)
+            triggers = persist(self, lambda: self.firing(dest, begun), dest)
             if not begun:
                 self.ledger.planned(self.plan(source, indexes))
             try:
+                persist(self, lambda: switch_off(triggers, dest, self.ledger), source, dest)
                 persist(self, lambda: self.clear(dest, keys, indexes, begun), source, dest)
                 problems = self.load(dest, keys, indexes)
+                persist(self, lambda: switch_on(triggers, dest, self.ledger), source, dest)
             except BaseException as error:
                 if self.ledger.gives_up(error):
-                    self.undo(keys, indexes)
+                    self.undo(keys, indexes, triggers)
                 raise
             self.ledger.phase("sequences")
             persist(self, lambda: set_sequences(self.layouts, source, dest), source, dest)
         if problems:
             raise Orphans(" ".join(problems))
 
-    def in_the_way(self, dest: Database, begun: Begun | None) -> list[ForeignKey]:
+    def foreign_keys(self, dest: Database, begun: Begun | None) -> list[ForeignKey]:
         """The foreign keys that go before the load, or have gone."""
         if begun is None:
             return dest.foreign_keys(self.names)
         there = dest.foreign_keys(self.names) if begun.unfinished else []
         names = {(key.table, key.name) for key in there}
         return [*there, *(key for key in begun.keys if (key.table, key.name) not in names)]
+
+    def firing(self, dest: Database, begun: Begun | None) -> list[Trigger]:
+        """The triggers that are switched off before the wipe, or have been."""
+        off = list(begun.triggers) if begun else []
+        return off + [one for one in in_the_way(self.layouts, dest) if one not in off]
 
     def deferred(self, dest: Database, begun: Begun | None) -> list[Index]:
         """The indexes whose building after the load takes less time than their upkeep meanwhile.
@@ -223,13 +234,16 @@ class Transfer(Loading):
             raise
         self.ledger.built(build.indexes)
 
-    def undo(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
+    def undo(
+        self, keys: Sequence[ForeignKey], indexes: Sequence[Index], triggers: Sequence[Trigger]
+    ) -> None:
         """Bring the destination into a state that can be looked at; the journal keeps the rest."""
         pair = connected(self.ledger, self.connect, loading=True)
         with suppress(EngineError), pair as (_, dest):
             for chunk in self.ledger.abandoned():  # what is not committed of them is in the way
                 dest.evict(chunk.name)
             self.make_whole(dest, keys, indexes)
+            switch_on(triggers, dest, self.ledger)  # last: a table may have been emptied
 
     def make_whole(
         self, dest: Database, keys: Sequence[ForeignKey], indexes: Sequence[Index]

@@ -182,6 +182,7 @@ def _live(run: Run) -> dict[str, Any]:
         "aftermath": None if moving else Aftermath.of(run),
         "failed_tables": run.tables.exclude(error=""),
         "missing_constraints": run.dropped_constraints.filter(restored_at=None),
+        "disabled_triggers": run.disabled_triggers.filter(restored_at=None),
         "missing_indexes": run.dropped_indexes.filter(restored_at=None),
         "events": events,
         "audit": audits[0] if audits else None,

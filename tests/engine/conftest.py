@@ -18,6 +18,7 @@ from migrations_ui.engine.chunks import Chunk, Queue
 from migrations_ui.engine.databases import access
 from migrations_ui.engine.databases.base import Database, ForeignKey, TypedColumn
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import EngineError, Suspended
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.kinds import Kind
@@ -151,6 +152,12 @@ class Witness:
 
     def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         self.told.append(("dropping", [*keys, *indexes]))
+
+    def switching_off(self, triggers: Sequence[Trigger]) -> None:
+        self.told.append(("switching off", [trigger.name for trigger in triggers]))
+
+    def switched_on(self, trigger: Trigger) -> None:
+        self.told.append(("switched on", trigger.name))
 
     def restored(self, key: ForeignKey) -> None:
         self.told.append(("restored", key.name))

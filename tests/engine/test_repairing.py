@@ -16,6 +16,7 @@ from migrations_ui.engine.comparing import Comparison
 from migrations_ui.engine.copying import copy_chunk
 from migrations_ui.engine.databases.base import Database, ForeignKey
 from migrations_ui.engine.databases.indexing import Index
+from migrations_ui.engine.databases.triggers import Trigger
 from migrations_ui.engine.errors import Cancelled, EngineError, RowRefused
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.repairing import Repair
@@ -47,6 +48,12 @@ class Witness:
 
     def dropping(self, keys: Sequence[ForeignKey], indexes: Sequence[Index]) -> None:
         self.told.append(("dropping", [key.name for key in keys]))
+
+    def switching_off(self, triggers: Sequence[Trigger]) -> None:
+        self.told.append(("switching off", [trigger.name for trigger in triggers]))
+
+    def switched_on(self, trigger: Trigger) -> None:
+        self.told.append(("switched on", trigger.name))
 
     def restored(self, key: ForeignKey) -> None: ...
 

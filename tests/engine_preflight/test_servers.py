@@ -206,26 +206,6 @@ def test_a_destination_in_latin_1_is_a_warning(shop: Make, check: Check) -> None
     assert "encoding-not-unicode" in [finding.code for finding in report.findings]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_triggers_on_the_destination_are_named(vendor: str, shop: Make, check: Check) -> None:
-    source, dest = shop("postgresql"), shop(vendor)
-    execute(dest, *TRIGGERS[vendor])
-    (found,) = alarms(check(source, dest))
-    assert (found.code, found.table) == ("trigger-destination", "shop_parcel")
-    assert "guard" in found.message
-
-
-TRIGGERS = {
-    "postgresql": (
-        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
-        "CREATE TRIGGER guard BEFORE INSERT ON shop_parcel EXECUTE FUNCTION nothing()",
-        "CREATE TRIGGER off BEFORE UPDATE ON shop_parcel EXECUTE FUNCTION nothing()",
-    ),
-    "mysql": ("CREATE TRIGGER guard BEFORE INSERT ON shop_parcel FOR EACH ROW SET NEW.box = 1",),
-    "sqlite": ("CREATE TRIGGER guard AFTER INSERT ON shop_parcel BEGIN SELECT 1; END",),
-}
-
-
 def test_a_table_without_transactions_is_a_warning(shop: Make, check: Check) -> None:
     source, dest = shop("mysql"), shop("mysql")
     execute(dest, "ALTER TABLE shop_parcel ENGINE = MyISAM")

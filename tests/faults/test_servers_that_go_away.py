@@ -95,7 +95,7 @@ def test_a_source_that_crashes_and_comes_back_costs_a_few_tries(
     scene.wait_for_chunk(run)
     machine.die()
     machine.come_back()
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
 
     end_and_audit(scene, run)
     whole(run, scene)
@@ -113,14 +113,14 @@ def test_a_destination_whose_sessions_are_ended_again_and_again_loses_nothing(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         time.sleep(0.5)
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     whole(run)
 
 
 def test_a_control_database_that_is_locked_for_long_fails_no_run(
     scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
 ) -> None:
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     worker(scene)
     run = scene.start(*LOG)
     scene.wait_for_phase(run, "wipe", "load", "indexes", "constraints")
@@ -176,7 +176,7 @@ def test_a_control_database_that_is_away_for_seconds_fails_no_run_in_any_phase(
 def test_a_redis_that_comes_back_empty_loses_no_run(
     scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole, tmp_path: Path
 ) -> None:
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     folder = tmp_path / "redis"
     folder.mkdir()
     for parent in (folder, *folder.parents[:3]):
@@ -210,7 +210,7 @@ def test_of_two_dashboards_that_start_at_once_one_wipes_and_the_other_does_nothi
         (0, 0)
     ]
     assert refused.rows("SELECT * FROM migrations_ui_droppedconstraint") == []
-    postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT IF EXISTS slow")
     whole(1, winner)
     wiped = "The destination's tables of the selection are empty."
     assert winner.told(1).count(wiped) == 1
@@ -256,7 +256,7 @@ def test_a_run_is_cancelled_in_any_phase_and_resumed_by_a_click(
         if phase == "indexes":  # the lock has kept it from being built
             assert postgres.execute(STRUCTURE) != structure
     assert scene.wait_for_end(run) == expected, scene.told(run)
-    postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT IF EXISTS slow")
     if expected == "cancelled":
         assert sorted(postgres.execute(STRUCTURE)) == sorted(structure)  # whole, whatever it lacks
         if phase == "wipe":  # nothing is there to go on with

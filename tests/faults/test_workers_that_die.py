@@ -45,7 +45,7 @@ def test_a_worker_that_is_killed_in_any_phase_is_followed_by_the_next(
         else:
             scene.wait_for_phase(run, phase)
         died.stop(signal.SIGKILL)
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     worker(scene)
     whole(run)
     assert any("No sign of life" in what for what in scene.told(run))
@@ -59,7 +59,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_its_run_to_the_next(
     scene.wait_for_chunk(run)
     assert stopped.stop(signal.SIGTERM) == 0
     assert scene.status(run) == "queued"
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     worker(scene)
     whole(run)
     assert "The worker was stopped. The next one goes on from there." in scene.told(run)
@@ -76,7 +76,7 @@ def test_a_worker_that_comes_back_late_can_not_write(
     wait_until(lambda: any("No sign of life" in what for what in scene.told(run)))
     scene.wait_for_phase(run, "load")
     late.process.send_signal(signal.SIGCONT)
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     whole(run)
     assert late.process.poll() is None
     assert "another worker has taken over" in late.said()
@@ -121,7 +121,7 @@ def test_a_command_that_was_killed_and_is_started_again_takes_over(
     scene.wait_for_chunk(1)
     first.kill()
     first.wait()
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     done = manage(scene.var, scene.env, "copydata", *LOG, "--wipe", name)
     assert done.returncode == 0, done.stderr
     assert "Run 1 was left behind; this goes on with it" in done.stderr
@@ -141,7 +141,7 @@ def test_a_catch_up_that_was_ended_while_it_repairs_is_gone_on_with(
     wait_until(lambda: bool(postgres.execute(f"{written} .*django_admin_log'")))
     first.send_signal(number)
     first.wait()
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     done = manage(scene.var, scene.env, "copydata", *LOG, "--catch-up")
     assert done.returncode == 0, done.stderr
     assert "Run 1 was left behind; this goes on with it" in done.stderr
@@ -152,7 +152,7 @@ def test_a_catch_up_that_was_ended_while_it_repairs_is_gone_on_with(
 def test_a_run_of_which_the_queue_knows_nothing_is_found(
     scene: Scene, worker: StartWorker, postgres: Postgres, whole: Whole
 ) -> None:
-    postgres.execute("DROP TRIGGER slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     run = scene.start(*LOG)
     for queue in scene.var.glob("huey.sqlite3*"):
         queue.unlink()
@@ -170,5 +170,5 @@ def test_with_workers_that_are_killed_every_few_seconds_a_run_still_ends(
         time.sleep(1)
         workers[turn % 2].stop(signal.SIGKILL)
         workers[turn % 2] = worker(scene)
-    postgres.execute("DROP TRIGGER IF EXISTS slow ON django_admin_log")
+    postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT IF EXISTS slow")
     whole(run)

@@ -71,23 +71,6 @@ def inheritance(source: Side, dest: Side) -> Iterator[Finding]:
             )
 
 
-def triggers(dest: Side) -> Iterator[Finding]:
-    """Triggers on the destination fire for every row that is written."""
-    found: dict[str, list[str]] = {}
-    for table, name in dest.inspector.triggers(dest.tables):
-        found.setdefault(table, []).append(name)
-    for table, names in found.items():
-        yield Finding(
-            code="trigger-destination",
-            severity=Severity.WARNING,
-            label=dest.labels.get(table, ""),
-            table=table,
-            message=f"Triggers on {table} fire for every row that is wiped or written: "
-            f"{listed(names)}. They may change the rows, or write others.",
-            remedy="If a trigger does more than computing a column, disable it for the run.",
-        )
-
-
 def not_transactional(dest: Side) -> Iterator[Finding]:
     """Tables in which half of a batch stays when the other half is refused."""
     for table in dest.inspector.not_transactional(dest.tables):

@@ -26,6 +26,7 @@ from migrations_ui.engine.databases.indexing import Index, IndexOperations
 from migrations_ui.engine.databases.positions import PositionOperations
 from migrations_ui.engine.databases.ranges import KeyList, KeyRange, conditions, listed
 from migrations_ui.engine.databases.sessions import SessionOperations
+from migrations_ui.engine.databases.triggers import TriggerOperations
 from migrations_ui.engine.errors import ServerError
 
 __all__ = [
@@ -69,7 +70,7 @@ def blocks(
         at_once = max(1, min(MOST_ROWS, BLOCK * len(rows) // len(block)))
 
 
-class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
+class Database(IndexOperations, SessionOperations, PositionOperations, TriggerOperations, ABC):
     """One connection to a source or a destination, used by one thread at a time.
 
     Every failure of the server surfaces as `ServerError`, of a row as `RowRefused`, of connecting
@@ -388,7 +389,6 @@ class Database(IndexOperations, SessionOperations, PositionOperations, ABC):
     def load(self, table: str, columns: Sequence[TypedColumn], rows: bytes) -> int:
         """Load a batch of canonical rows inside the open transaction: all of them, unaltered.
 
-        How many these are is returned, which is what the server says that it took as well.
-        `RowRefused` where the server refuses a row or would alter it; the transaction must be
-        rolled back then.
+        Returns how many the server says that it took.  `RowRefused` where it refuses a row or
+        would alter it; the transaction must be rolled back then.
         """

@@ -199,7 +199,11 @@ class Inspector(ABC):
 
     @abstractmethod
     def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
-        """Table and name of the triggers that writing rows to the tables would fire."""
+        """Table and name of the triggers that deleting or writing rows of the tables would fire."""
+
+    def disabled_triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        """Table and name of the triggers that somebody has switched off."""
+        return []
 
     def hiding_rows(self, tables: Sequence[str]) -> list[str]:
         """Tables of which this account is shown some rows only, without a word."""

@@ -14,7 +14,8 @@ from migrations_ui.management.base import CutoverCommand
 class Command(CutoverCommand):
     help = (
         "Put back the indexes and foreign keys that an interrupted run has left off in the "
-        "destination. Exit status: 0 nothing is missing any more, 1 something is, 2 wrong usage."
+        "destination, and switch its triggers on again. Exit status: 0 nothing is missing any "
+        "more, 1 something is, 2 wrong usage."
     )
     nothing = {"missing": None, "problems": []}
 

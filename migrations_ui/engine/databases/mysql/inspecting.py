@@ -255,7 +255,8 @@ class Inspector(inspecting.Inspector):
             (table, name)
             for table, name in self._about(
                 "SELECT event_object_table, trigger_name FROM information_schema.triggers "
-                "WHERE event_object_schema = DATABASE() AND event_manipulation = 'INSERT' "
+                "WHERE event_object_schema = DATABASE() "
+                "AND event_manipulation IN ('INSERT', 'DELETE') "
                 "AND event_object_table IN ({}) ORDER BY 1, 2",
                 tables,
             )

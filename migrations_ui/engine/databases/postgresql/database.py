@@ -38,6 +38,7 @@ from migrations_ui.engine.databases.postgresql.sessions import (
     limits,
     turns_us_away,
 )
+from migrations_ui.engine.databases.postgresql.triggers import Triggering
 from migrations_ui.engine.errors import RowRefused, ServerError, Unreachable
 from migrations_ui.engine.kinds import Kind
 
@@ -72,7 +73,7 @@ NAME = (
 )
 
 
-class Database(Cutting, Indexing, Positions, Sessions):
+class Database(Cutting, Indexing, Positions, Sessions, Triggering):
     """A PostgreSQL database, in the schemas of the connection's search path."""
 
     vendor = "postgresql"

@@ -17,6 +17,7 @@ from migrations_ui.engine.databases.inspecting import (
     what_by,
 )
 from migrations_ui.engine.databases.postgresql.database import NAME
+from migrations_ui.engine.databases.postgresql.triggers import FIRES, ON
 from migrations_ui.engine.errors import ServerError
 
 # The tables by name, not by to_regclass(): that fails in a schema that may not be used.
@@ -252,13 +253,17 @@ class Inspector(inspecting.Inspector):
         return [width for width in widths if width.size > width.room]
 
     def triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
-        # Of the bits of tgtype, 4 is INSERT and 32 is TRUNCATE.
+        return self._triggers(f"{FIRES} AND {ON}", tables)
+
+    def disabled_triggers(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        return self._triggers("NOT tgisinternal AND tgenabled = 'D'", tables)
+
+    def _triggers(self, which: str, tables: Sequence[str]) -> list[tuple[str, str]]:
         return [
             (table, name)
             for table, name in self.database.query(
                 f"SELECT wanted, tgname FROM {TABLES} JOIN pg_trigger ON tgrelid = c.oid "
-                "WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 36 <> 0 "
-                "ORDER BY 1, 2",
+                f"WHERE {which} ORDER BY 1, 2",
                 [list(tables)],
             )
         ]
