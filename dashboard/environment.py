@@ -78,8 +78,13 @@ def strings(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
 
 
-def database(name: str, default: str | None = None) -> dict[str, Any] | None:
+def database(
+    name: str, default: str | None = None, *, like: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
     """A Django database configuration from a URL; None when the variable is not set.
+
+    A database of the same vendor as `like` is used through that one's engine: a package may insist
+    on its own, or have columns that Django's does not make.
 
     The error never repeats the URL, which may hold a password, nor does its traceback.
     """
@@ -97,7 +102,11 @@ def database(name: str, default: str | None = None) -> dict[str, Any] | None:
         ) from None
     if not config.get("NAME"):
         raise ImproperlyConfigured(f"{name} names no database. Use {FORMS}.")
-    return with_driver(config, name)
+    config = with_driver(config, name)
+    with suppress(ImproperlyConfigured):  # a host whose own database is not what is moved
+        if like and access.vendor(like) == access.vendor(config):
+            config["ENGINE"] = like["ENGINE"]
+    return config
 
 
 def with_driver(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
+from copy import deepcopy
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,8 @@ from django import conf
 from django.conf import ENVIRONMENT_VARIABLE, global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+
+from migrations_ui.engine.databases import access
 
 # Of Django's own settings, those that models, fields, migrations and accounts read.  All of the
 # host's other settings that Django knows are about its site, and so is none of our business.
@@ -89,6 +92,18 @@ def load(dotted_path: str) -> ModuleType:
         )
     check_names(module.INSTALLED_APPS)
     return module
+
+
+def database(host: ModuleType, dotted_path: str) -> dict[str, Any] | None:
+    """Its default database.
+
+    The backend is imported here, since one of a package's own may read the host's settings
+    meanwhile; who needs a database that can't be read is told so.
+    """
+    found: dict[str, Any] | None = deepcopy(getattr(host, "DATABASES", {}).get("default"))
+    with as_its_own(dotted_path), suppress(ImproperlyConfigured):
+        access.vendor(found or {})
+    return found
 
 
 @contextmanager

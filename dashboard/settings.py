@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ if HOST_SETTINGS := os.environ.get("HOST_SETTINGS", ""):
     globals().update(host.model_settings(_host))
     HOST_APPS = list(_host.INSTALLED_APPS)
     _host_steps = list(getattr(_host, "CUTOVER_STEPS", ()))
-    _host_database = deepcopy(getattr(_host, "DATABASES", {}).get("default"))
+    _host_database = host.database(_host, HOST_SETTINGS)
     if not os.environ.get("SOURCE_DATABASE_URL"):
         environment.with_driver(_host_database or {}, "The host's default database")
 
@@ -60,8 +59,8 @@ HOST_TIME_ZONE: str | None = (_host_database or {}).get("TIME_ZONE") if USE_TZ e
 # Three databases.  `source` is opened read-only by the connection itself; the engine opens its own
 # connections from ENDPOINTS, so that a reverse run can exchange the two.
 
-_source = environment.database("SOURCE_DATABASE_URL") or _host_database
-_dest = environment.database("DEST_DATABASE_URL")
+_source = environment.database("SOURCE_DATABASE_URL", like=_host_database) or _host_database
+_dest = environment.database("DEST_DATABASE_URL", like=_host_database)
 if not _source or not _dest:
     raise ImproperlyConfigured(
         f"{'DEST' if _source else 'SOURCE'}_DATABASE_URL is not set. Say where the data is with "

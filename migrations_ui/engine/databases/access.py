@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
+from importlib import import_module
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -30,25 +31,36 @@ hurry: ContextVar[int | None] = ContextVar("hurry", default=None)
 LOOPBACK = {"", "localhost", "127.0.0.1", "::1"}
 PORTS = {"postgresql": "5432", "mysql": "3306"}
 
+# Django's own backends, which need not be imported to know what they are.
 VENDORS = {
-    "postgresql": "postgresql",
-    "postgis": "postgresql",
-    "mysql": "mysql",
-    "sqlite3": "sqlite",
-    "spatialite": "sqlite",
+    "django.db.backends.postgresql": "postgresql",
+    "django.contrib.gis.db.backends.postgis": "postgresql",
+    "django.db.backends.mysql": "mysql",
+    "django.contrib.gis.db.backends.mysql": "mysql",
+    "django.db.backends.sqlite3": "sqlite",
+    "django.contrib.gis.db.backends.spatialite": "sqlite",
+    "django.db.backends.oracle": "oracle",
+    "django.contrib.gis.db.backends.oracle": "oracle",
 }
+READ = set(VENDORS.values()) - {"oracle"}
 
 
 def vendor(config: Config) -> str:
     """The vendor of a configuration, as Django's `connection.vendor` spells it."""
-    engine = str(config.get("ENGINE", ""))
-    try:
-        return VENDORS[engine.rpartition(".")[2]]
-    except KeyError:
+    engine = str(config.get("ENGINE") or "")
+    reason = ""
+    kind = VENDORS.get(engine)
+    if kind is None and engine:
+        try:  # a package's own is made of one of Django's
+            kind = str(import_module(f"{engine}.base").DatabaseWrapper.vendor)
+        except Exception as error:  # noqa: BLE001  # others' code, which may need anything
+            reason = f": it can't be imported ({type(error).__name__}: {error})"
+    if kind not in READ:
         raise ImproperlyConfigured(
-            f"The database engine {engine!r} is not one that Cutover can read. It moves data "
-            "between PostgreSQL, MySQL/MariaDB and SQLite."
-        ) from None
+            f"The database engine {engine!r} is not one that Cutover can read{reason}. It moves "
+            "data between PostgreSQL, MySQL/MariaDB and SQLite."
+        )
+    return kind
 
 
 def place(config: Config) -> tuple[str, ...]:
