@@ -15,6 +15,8 @@ from migrations_ui.engine.kinds import ESCAPES, NULL, Kind
 
 LONG_LENGTH = 1_024
 LONG_TYPES = {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "json"}
+# What is bytes: also what has no kind, vectors and geometries, which the server gives and takes so.
+IN_HEX = {Kind.BINARY, Kind.NATIVE}
 # What ends a cell and a row, and what stands for NULL, until texts are escaped: bytes that UTF-8
 # never has.
 CELL, ROW, VOID = b"\xfe", b"\xfd", b"\xff"
@@ -81,7 +83,8 @@ def without_json_nul(sql: str, replacement: bytes) -> str:
 
 def is_long(column: Column) -> bool:
     """Whether values may be too long for a function; of short ones a row has no room for many."""
-    return column.type in LONG_TYPES or (column.length or 0) > LONG_LENGTH
+    is_own = column.storage is None  # whatever their declared length is
+    return is_own or column.type in LONG_TYPES or (column.length or 0) > LONG_LENGTH
 
 
 def literal(value: bytes) -> str:
@@ -164,7 +167,7 @@ class RowForm:
                 parts.append(f"CONCAT_WS({binary(CELL)}, {short})")
                 continue
             for column, name, value in group:
-                if column.kind is Kind.BINARY:
+                if column.kind in IN_HEX:
                     blobs.append(len(parts))
                     parts.append(name)
                 else:
@@ -218,7 +221,7 @@ def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str],
     targets, settings = [], []
     for index, (kind, column, *_) in enumerate(columns):
         name = quote(column.name)
-        if kind is Kind.BINARY:
+        if kind in IN_HEX:
             targets.append(f"@c{index}")
             settings.append(f"{name} = UNHEX(@c{index})")
         elif column.type.startswith("bit"):
@@ -231,7 +234,7 @@ def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str],
 
 def insert_form(column: TypedColumn) -> bytes:
     """The form of a column's value in INSERT."""
-    if column.kind is Kind.BINARY:
+    if column.kind in IN_HEX:
         return b"UNHEX('%b')"
     if column.column.type.startswith("bit"):
         return b"CAST('%b' AS UNSIGNED)"
