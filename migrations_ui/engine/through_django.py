@@ -18,6 +18,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, time
 from decimal import Decimal
 from functools import cached_property
@@ -85,7 +86,15 @@ class End:
     @property
     def kind(self) -> Kind | None:
         """The kind in which this side reads or loads the column; None where it can't."""
-        return Kind.NATIVE if self.vendor == "postgresql" else self.column.storage
+        if self.vendor == "postgresql":
+            return Kind.NATIVE
+        # A type that SQLite does not know is one more name to it: Django reads and writes texts.
+        return Kind.TEXT if self.is_unknown_to_sqlite else self.column.storage
+
+    @property
+    def is_unknown_to_sqlite(self) -> bool:
+        """Whether the column has a type that says nothing to SQLite, such as `cidr`."""
+        return self.vendor == "sqlite" and self.column.storage is None
 
     @property
     def bare_type(self) -> str:
@@ -160,7 +169,10 @@ class End:
         if self.vendor == "postgresql":
             form = f"CAST(CAST(%s AS {self.bare_type}) AS text)"
             return [str(text) for text in self.cast(values, form)]
-        return [written(value, self.column.storage) for value in values]
+        texts = [written(value, self.column.storage) for value in values]
+        if self.is_unknown_to_sqlite:
+            insist_on_no_number(texts)
+        return texts
 
 
 class ThroughDjango:
@@ -336,6 +348,14 @@ PARSERS: dict[Kind, Callable[[str], Any]] = {
     Kind.DATETIME: parse_datetime,
     Kind.UUID: lambda text: str(uuid.UUID(text)),
 }
+
+
+def insist_on_no_number(texts: Sequence[str]) -> None:
+    """Refuse what SQLite would make a number of, in a column of a type that it does not know."""
+    for text in texts:
+        with suppress(ValueError):
+            float(text)
+            raise RowRefused(f"SQLite would keep the text {text!r} as a number")
 
 
 def written(value: Any, kind: Kind | None) -> str:
