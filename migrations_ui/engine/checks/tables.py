@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from django.apps import apps
@@ -14,6 +15,8 @@ from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.naming import physical_name
 
 OURS = "migrations_ui_"
+# How PostgreSQL's tables outside of the search path are spelt.
+IN_SCHEMA = re.compile(r'"(?P<schema>.+)"\."(?P<table>.+)"', re.DOTALL)
 
 
 def without_model(source: Side, dest: Side, app_labels: Collection[str]) -> Iterator[Finding]:
@@ -33,6 +36,14 @@ def without_model(source: Side, dest: Side, app_labels: Collection[str]) -> Iter
             }
             yield from (not_loaded(name, label) for name, label in lost.items())
             names = [name for name in names if name not in lost]
+            apart = [
+                name
+                for name in elsewhere(names, known)
+                if has_rows(side, side.database.quote(name))
+            ]
+            names = [name for name in names if name not in apart]
+            if apart:
+                yield in_other_schemas(apart)
         if names:
             yield Finding(
                 code=f"tables-without-model-{side.role}",
@@ -47,6 +58,28 @@ def without_model(source: Side, dest: Side, app_labels: Collection[str]) -> Iter
                     else "."
                 ),
             )
+
+
+def elsewhere(names: Sequence[str], known: Collection[str]) -> Iterator[str]:
+    """Tables outside the search path that are called as those of models are."""
+    for name in names:
+        if (parts := IN_SCHEMA.match(name)) and parts["table"].lower() in known:
+            yield name
+
+
+def in_other_schemas(names: Sequence[str]) -> Finding:
+    schemas = sorted({parts["schema"] for name in names if (parts := IN_SCHEMA.match(name))})
+    noun, verb = ("schema", "holds") if len(schemas) == 1 else ("schemas", "hold")
+    tables = "a table" if len(names) == 1 else f"{len(names):,} tables"
+    return Finding(
+        code="tables-in-other-schemas",
+        severity=Severity.WARNING,
+        message=f"The {noun} {listed(schemas)} of the source {verb} rows in {tables} that are "
+        f"called as those of models are: {listed(names)}. Only what is in the search path is "
+        "copied.",
+        remedy="Copy each schema for itself: make it on the destination (CREATE SCHEMA), and put "
+        f"?options=-csearch_path%3D{schemas[0]} at the end of both URLs.",
+    )
 
 
 def made_for(names: Sequence[str], app_labels: Collection[str]) -> Iterator[tuple[str, str]]:
