@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.kinds import Kind
 from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.rejecting import Allowance, Rejects
-from migrations_ui.engine.through_django import SAMPLE
 from tests.engine.conftest import OpenPair, insert, layout_of, named, run
 
 
@@ -380,50 +378,3 @@ def test_a_form_that_only_the_source_can_tell_is_a_blocker(
     made(one, other, Span.types)
     _, (finding,) = laid_out(one, other, Chosen)
     assert (finding.code, finding.severity) == ("type-unknown", Severity.BLOCKER)
-
-
-class Network(models.Field):
-    """As openwisp-ipam's: PostgreSQL's own type, on every vendor."""
-
-    def db_type(self, connection: Any) -> str:
-        return "cidr"
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        return None if value is None else ip_network(value)
-
-    def get_prep_value(self, value: Any) -> Any:
-        return None if value is None else str(value)
-
-    def to_python(self, value: Any) -> Any:
-        return ip_network(value) if isinstance(value, str) else value
-
-
-NETWORKS = [(1, "10.0.0.0/8"), (2, None), (3, "fe80::/64")]
-
-
-@pytest.mark.parametrize("pair", [("sqlite", "postgresql"), ("postgresql", "sqlite")])
-def test_a_type_that_sqlite_does_not_know_goes_through_the_field(
-    pair: tuple[str, str], open_pair: OpenPair
-) -> None:
-    one, other = open_pair(*pair)
-    made(one, other, dict.fromkeys(ByVendor.types, "cidr"))
-    insert(one, "t", NETWORKS)
-    layout, (finding,) = laid_out(one, other, Network)
-    assert (finding.code, finding.severity) == ("through-django", Severity.INFO)
-    assert copied(one, other, layout) == NETWORKS
-
-
-class Unknown(Words):
-    """Words, in a column of a type that SQLite does not know."""
-
-    types = Words.types | {"sqlite": "words"}
-
-
-def test_what_sqlite_would_make_a_number_of_is_refused(open_pair: OpenPair) -> None:
-    one, other = open_pair("postgresql", "sqlite")
-    made(one, other, Unknown.types)
-    insert(one, "t", [(n, ["a", "b"]) for n in range(SAMPLE)] + [(SAMPLE, ["007"])])
-    layout, (finding,) = laid_out(one, other, Unknown)
-    assert finding.severity is Severity.INFO
-    with pytest.raises(RowRefused, match=f"key {SAMPLE}, .*keep the text '007' as a number"):
-        copied(one, other, layout)
