@@ -17,7 +17,10 @@ from migrations_ui.engine.checks.sides import Side
 from migrations_ui.engine.databases.access import Config
 from migrations_ui.engine.databases.base import Database
 from migrations_ui.engine.databases.inspecting import Settings, inspect
+from migrations_ui.engine.databases.postgresql.inspecting import collation_of
 from migrations_ui.engine.findings import Severity
+from tests.conftest import MakeDatabase
+from tests.engine.conftest import config_of
 from tests.engine_preflight.conftest import VENDORS, Check, Make, alarms, execute, somebody
 
 
@@ -161,6 +164,50 @@ def test_a_setting_that_matters_is_a_finding(
         monkeypatch.setattr(dest.inspector, "settings", lambda: changed)
         (found,) = servers.settings(source, dest)
     assert (found.code, found.severity) == (code, severity)
+
+
+@pytest.mark.parametrize(
+    ("product", "program"),
+    [("MySQL", "mysql_tzinfo_to_sql"), ("MariaDB", "mariadb-tzinfo-to-sql")],
+)
+def test_time_zones_are_loaded_by_a_program_that_the_server_has(
+    product: str, program: str, shop: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sides(shop("sqlite"), shop("sqlite")) as (_, dest):
+        monkeypatch.setattr(dest.database, "product", product)
+        (found,) = servers.habits(dest, Settings(knows_time_zones=False))
+    assert found.remedy.startswith(f"Load them: {program} ")
+
+
+def test_the_collation_of_postgresql_may_be_that_of_a_library(make_database: MakeDatabase) -> None:
+    url = make_database("postgresql")
+    name = f"{url.rpartition('/')[2]}_icu"
+    with databases.connect(config_of(url), read_only=False) as database:
+        assert "(" not in inspect(database).settings().collation
+        database.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu"
+            " ICU_LOCALE 'de-AT'"
+        )
+        try:
+            with databases.connect(config_of(f"{url}_icu"), read_only=True) as other:
+                assert inspect(other).settings().collation == "de-AT (ICU)"
+        finally:
+            database.execute(f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize(
+    ("provider", "locale", "collation"),
+    [
+        (None, None, "en_GB.UTF-8"),  # before PostgreSQL 15
+        ("c", None, "en_GB.UTF-8"),
+        ("i", "en-GB", "en-GB (ICU)"),
+        ("b", "C.UTF-8", "C.UTF-8 (built in)"),  # since 17
+    ],
+)
+def test_which_collation_a_database_of_postgresql_has(
+    provider: str | None, locale: str | None, collation: str
+) -> None:
+    assert collation_of("en_GB.UTF-8", provider, locale) == collation
 
 
 def test_a_source_that_does_not_check_its_encoding_is_a_warning(

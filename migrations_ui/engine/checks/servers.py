@@ -38,7 +38,7 @@ def settings(source: Side, dest: Side) -> Iterator[Finding]:
     yield from version(dest)
     yield from encodings(source, dest, there, here)
     yield from collations(source, dest, there, here)
-    yield from habits(here)
+    yield from habits(dest, here)
 
 
 def packets(side: Side, found: Settings) -> Iterator[Finding]:
@@ -143,7 +143,7 @@ def collations(source: Side, dest: Side, there: Settings, here: Settings) -> Ite
         )
 
 
-def habits(here: Settings) -> Iterator[Finding]:
+def habits(dest: Side, here: Settings) -> Iterator[Finding]:
     """What does no harm to a copy, and is good to know."""
     if not here.writes_unasked:
         yield Finding(
@@ -172,12 +172,15 @@ def habits(here: Settings) -> Iterator[Finding]:
             remedy="SET GLOBAL local_infile = 1 for the time of the copy.",
         )
     if not here.knows_time_zones:
+        loading = "mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql"
+        if dest.database.product == "MariaDB":
+            loading = "mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb"
         yield Finding(
             code="time-zones-missing",
             severity=Severity.INFO,
             message="The destination's server has no time zone tables. The copy needs none; but "
             "Django's queries by day or hour fail there in any time zone but UTC.",
-            remedy="Load them: mysql_tzinfo_to_sql /usr/share/zoneinfo | mysql mysql",
+            remedy=f"Load them: {loading} mysql",
         )
 
 

@@ -76,6 +76,8 @@ LONGEST = (
     " + ((atttypmod - 4 & 2047) + 3) / 4))"
     f" ELSE {KEPT_IN_ROW} END"
 )
+# Whose locales a database may go by instead of the system's.
+LIBRARIES = {"i": "ICU", "b": "built in"}
 # No table with fewer columns is too wide: types of a fixed length are short.
 MANY_COLUMNS = 100
 
@@ -96,16 +98,18 @@ class Inspector(inspecting.Inspector):
     # -- The server -------------------------------------------------------------------------------
 
     def settings(self) -> Settings:
-        ((encoding, collation, read_only),) = self.database.query(
-            "SELECT pg_encoding_to_char(encoding), datcollate,"
+        ((encoding, by_system, provider, by_provider, read_only),) = self.database.query(
+            "SELECT pg_encoding_to_char(encoding), datcollate, to_jsonb(d) ->> 'datlocprovider',"
+            # ICU's alone before PostgreSQL 17, and not there before 15.
+            " coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),"
             " current_setting('transaction_read_only') = 'on' "
-            "FROM pg_database WHERE datname = current_database()"
+            "FROM pg_database d WHERE datname = current_database()"
         )
         return Settings(
             encoding=encoding,
             holds_unicode=encoding == "UTF8",
             checks_encoding=encoding != "SQL_ASCII",
-            collation=collation,
+            collation=collation_of(by_system, provider, by_provider),
             is_read_only=read_only,
         )
 
@@ -287,6 +291,12 @@ class Inspector(inspecting.Inspector):
                 [list(tables)],
             )
         ]
+
+
+def collation_of(by_system: str, provider: str | None, by_provider: str | None) -> str:
+    """What texts are sorted by: the system's locale, or one of a library that the server brings."""
+    library = LIBRARIES.get(provider or "")
+    return f"{by_provider} ({library})" if library else by_system
 
 
 def row_size(columns: Sequence[tuple[int, int]]) -> int:
