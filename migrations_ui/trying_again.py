@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from migrations_ui import holding, outcomes, steps
+from migrations_ui import auditing, holding, outcomes, steps
 from migrations_ui.execution import WORKER, audited
-from migrations_ui.models import Event, Run, Step
+from migrations_ui.models import Audit, Event, Run, Step
 from migrations_ui.sides import Refused, chosen_tables
 from migrations_ui.states import move
 
@@ -35,6 +35,8 @@ def settle(run_id: int) -> None:
         what = f"The worker has vanished. It was {run.doing}."
         Event.objects.create(run=run, who=WORKER, what=what)
         steps.end_dead(run.steps.all())
+        for audit in run.audits.filter(status=Audit.Status.QUEUED):
+            auditing.cancel(audit.pk)  # it was about to begin with it; nobody else would
         conclude(run)
 
 

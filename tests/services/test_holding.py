@@ -170,6 +170,9 @@ def test_an_audit_after_a_step_that_a_worker_did_not_live_to_finish_is_made_by_t
     assert ended(run).status == Run.Status.INCOMPLETE
     run.steps.update(status=Step.Status.SUCCEEDED, error="")
     dead = auditing.new_audit(services.chosen_tables([GROUPS]), "alice", reverse=False, run=run)
+    never_begun = auditing.new_audit(
+        services.chosen_tables([GROUPS]), "alice", reverse=False, run=run
+    )
     long_ago = timezone.now() - LONG_AGO
     Audit.objects.filter(pk=dead.pk).update(status="running", heartbeat_at=long_ago)
     run.refresh_from_db()
@@ -184,6 +187,8 @@ def test_an_audit_after_a_step_that_a_worker_did_not_live_to_finish_is_made_by_t
     trying_again.settle(run.pk)
     run.refresh_from_db()
     assert (run.status, run.error, run.active_dest) == ("succeeded", "", None)
+    never_begun.refresh_from_db()
+    assert never_begun.status == Audit.Status.CANCELLED
     assert Event.objects.filter(
         what="The worker has vanished. It was trying its step `check` again."
     ).exists()
