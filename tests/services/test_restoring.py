@@ -37,7 +37,7 @@ def test_two_at_once_do_not_meet(interrupted: Run, monkeypatch: pytest.MonkeyPat
 
     held = f"{interrupted} keeps shop.sqlite3 to itself: it is putting back what is missing."
     assert said == [f"{held} Wait until it has ended."]
-    assert str(done) == "1 of 1 missing index or constraint put back in shop.sqlite3."
+    assert str(done) == "1 of 1 missing index, constraint or trigger put back in shop.sqlite3."
     assert Run.objects.get().active_dest is None
 
 
@@ -57,7 +57,9 @@ def test_of_a_load_that_has_not_got_to_its_end_it_is_said_that_rows_may_be_missi
 
     done = str(restoring.restore(reverse=False))
 
-    assert done.startswith("0 of 1 missing index or constraint put back in shop.sqlite3. 3 rows")
+    assert done.startswith(
+        "0 of 1 missing index, constraint or trigger put back in shop.sqlite3. 3 rows"
+    )
     told = f"{interrupted} has not got to its end: before anything is mended, resume it." in done
     assert told is advised
 

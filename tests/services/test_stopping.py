@@ -29,7 +29,7 @@ def locked(postgres: Postgres, *tables: str) -> Iterator[None]:
 @pytest.fixture
 def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement waits for a lock as long as it takes."""
-    monkeypatch.setattr("migrations_ui.engine.databases.postgresql.database.LOCK_TIMEOUT", 600)
+    monkeypatch.setattr("migrations_ui.engine.databases.postgresql.sessions.LOCK_TIMEOUT", 600)
 
 
 def wait_for_a_lock(postgres: Postgres) -> None:

@@ -63,7 +63,7 @@ def test_without_a_selection_the_run_that_is_under_way_is_named(
     assert "it was started by alice" in page
     assert "No table is selected" not in page
     assert client.get("/runs/new/live/")["HX-Redirect"] == "/runs/new/"
-    Run.objects.update(active_dest=None)
+    Run.objects.update(status=Run.Status.SUCCEEDED, active_dest=None)
     assert client.get("/runs/new/")["Location"] == "/tables/"
 
 
@@ -365,7 +365,7 @@ def test_a_run_that_keeps_the_destination_is_named_beforehand(
     page = text(counted.get("/runs/new/"))
     assert f"Run {run.pk}</a> keeps shop.sqlite3 to itself: it is trying its rejected rows" in page
 
-    Run.objects.update(active_dest=None)
+    Run.objects.update(status=Run.Status.SUCCEEDED, active_dest=None)
     assert f"un {run.pk}</a>" not in text(counted.get("/runs/new/"))
 
 
