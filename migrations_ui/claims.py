@@ -13,7 +13,7 @@ Heartbeats are those of the control database's clock, since the workers may be o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from itertools import chain
 
@@ -121,9 +121,14 @@ def at_work(run_id: int) -> int:
     return alive.values("holder").distinct().count()
 
 
-def keep(holder: str) -> None:
-    """Write the heartbeat of all that this worker holds."""
-    Chunk.objects.filter(holder=holder, status=COPYING).update(heartbeat_at=ControlClock())
+def keep(holder: str, known: Collection[int]) -> None:
+    """Write the heartbeat of all that this worker holds, and knows of.
+
+    Of a claim whose answer got lost with the connection it does not know; that chunk is given to
+    whoever comes, when its lease ends.
+    """
+    held = Chunk.objects.filter(pk__in=known, holder=holder, status=COPYING)
+    held.update(heartbeat_at=ControlClock())
 
 
 def holds(pk: int, holder: str) -> bool:

@@ -47,7 +47,8 @@ class Participant(ABC):
         self.holder = workers.new_holder()
         self.layouts: dict[str, Layout] = {}  # what is copied, by label
         self._rows: dict[int, int] = {}  # by chunk: rows not written yet
-        self._keys: dict[tuple[str, int], int] = {}  # the chunks that are held here
+        self._keys: dict[tuple[str, int], int] = {}  # of chunks that were begun here
+        self._held: set[int] = set()  # of those that are not done
         self._stop: EngineError | None = None
         self.throttle = Throttle(run.rate_limit)
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class Participant(ABC):
         held = Chunk.objects.filter(holder=self.holder, status=Chunk.Status.COPYING)
         for pk, copied in rows.items():
             held.filter(pk=pk).update(copied_rows=copied)
-        claims.keep(self.holder)
+        claims.keep(self.holder, list(self._held))
         for table in TableCopy.objects.filter(run_id=self.run_id, chunks__pk__in=rows).distinct():
             self._sum_up(table, status=TableCopy.Status.COPYING)
         self._heed()
@@ -124,6 +125,8 @@ class Participant(ABC):
         self.check()
         with self._claiming:
             found = claims.claim(self.run_id, self.holder, leads=self.leads)
+            if found:
+                self._held.add(found.pk)
         return self._begin(found) if found else None
 
     @patiently
@@ -162,6 +165,7 @@ class Participant(ABC):
 
     def finished(self, chunk: parts.Chunk, rows: int, rejected: Sequence[Rejected]) -> None:
         self._done(chunk, rows, rejected)
+        self._held.discard(self.pk_of(chunk))
         self._complete(chunk.layout.label)
 
     @patiently
@@ -198,6 +202,7 @@ class Participant(ABC):
         with self._lock:
             self._rows.pop(pk, None)
         claims.give_up(pk, self.holder)
+        self._held.discard(pk)
         self._sum_up(self._table(chunk.layout.label).get())
 
     def pk_of(self, chunk: parts.Chunk) -> int:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from migrations_ui import assisting, claims, workers
+from migrations_ui import assisting, claims, services, workers
 from migrations_ui.claims import LeaseLost
 from migrations_ui.engine.errors import Suspended
+from migrations_ui.engine.layout import Layout
 from migrations_ui.models import Chunk, Run, TableCopy
 from migrations_ui.recorder import Recorder
 from tests.services.conftest import Shop
@@ -66,6 +67,22 @@ def test_what_one_that_died_was_at_is_taken_by_whoever_comes(run: Run) -> None:
     long_ago = timezone.now() - claims.lease() - timedelta(seconds=1)
     Chunk.objects.filter(pk=dead.pk).update(heartbeat_at=long_ago)
     assert position(claim(run, "other")) == dead.position
+
+
+def test_a_claim_whose_answer_was_lost_is_not_kept_for_ever(run: Run) -> None:
+    recorder = Recorder(run)
+    Run.objects.filter(pk=run.pk).update(holder=recorder.holder)
+    recorder.layouts = {"a.B": Layout(services.host_tables()[0], "a_b", "a_b", ())}
+    lost = claims.claim(run.pk, recorder.holder, leads=True)
+    known = recorder.claim()
+    assert lost is not None
+    assert known is not None
+    long_ago = timezone.now() - 2 * claims.lease()
+    Chunk.objects.filter(holder=recorder.holder).update(heartbeat_at=long_ago)
+    recorder.tick()
+    old = Chunk.objects.filter(heartbeat_at=long_ago)
+    assert [chunk.pk for chunk in old] == [lost.pk]
+    assert [position(claim(run, "other")) for _ in range(2)] == [2, lost.position]
 
 
 def test_those_who_give_signs_of_life_are_waited_for(run: Run) -> None:
