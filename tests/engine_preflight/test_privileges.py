@@ -168,7 +168,7 @@ def test_a_schema_that_may_not_be_used_is_said_for_every_table(
     as_superuser(postgres, owner["NAME"], "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
     found = alarms(check(through(owner, "eve"), shop("postgresql")))
     assert found
-    assert all(finding.severity is Severity.BLOCKER for finding in found)
+    assert [finding for finding in found if finding.severity is not Severity.BLOCKER] == []
 
 
 def test_every_step_of_a_run_is_asked_of_the_destination(

@@ -37,9 +37,7 @@ def without_model(source: Side, dest: Side, app_labels: Collection[str]) -> Iter
             yield from (not_loaded(name, label) for name, label in lost.items())
             names = [name for name in names if name not in lost]
             apart = [
-                name
-                for name in elsewhere(names, known)
-                if has_rows(side, side.database.quote(name))
+                name for name in elsewhere(names, known) if seen(side, side.database.quote(name))
             ]
             names = [name for name in names if name not in apart]
             if apart:
@@ -125,12 +123,17 @@ def referred_from_elsewhere(dest: Side) -> Iterator[Finding]:
 
 def has_rows(side: Side, rows: str) -> bool:
     """Whether there may be such rows, which come after FROM: what can't be read may have some."""
+    return seen(side, rows) is not False
+
+
+def seen(side: Side, rows: str) -> bool | None:
+    """Whether there are such rows; None where that can't be read, of which others tell."""
     try:
         return bool(side.database.query(f"SELECT 1 FROM {rows} LIMIT 1"))
     except ServerError as error:
         if error.transient:
             raise
-        return True
+        return None
 
 
 def not_loaded(name: str, label: str) -> Finding:
