@@ -277,10 +277,10 @@ class Auditing:
                 source,
                 dest,
             )
-            there = persist(self.recorder, lambda: counted.filtered(found, source), source)
+            left_out = persist(self.recorder, lambda: counted.left_out(found, source), source)
         self.report.structure = [as_json(line) for line in structure.general]
         for layout in found:
-            self._conclude(layout, structure, there.get(layout.label))
+            self._conclude(layout, structure, left_out.get(layout.label, 0))
 
     def connected(self) -> AbstractContextManager[tuple[Database, Database]]:
         """Both sides, once they can be reached."""
@@ -352,15 +352,12 @@ class Auditing:
             state = states.get(layout.label)
             self._write(row, layout, state, [state.problem] if state and state.problem else [])
 
-    def _conclude(self, layout: Layout, structure: Structure, there: int | None) -> None:
-        """Write a compared table's verdict: the worst of its cells and of all else.
-
-        `there` are all rows of a source of which some are left out.
-        """
+    def _conclude(self, layout: Layout, structure: Structure, left_out: int) -> None:
+        """Write a compared table's verdict: the worst of its cells and of all else."""
         row = self.report.tables.get(label=layout.label)
         lines = structure.tables[layout.label]
         noted = [note(COLUMNS, computed_otherwise(row))] if row.computed else []
-        if (left_out := (there or 0) - (row.source_rows or 0)) > 0:
+        if left_out:
             noted.append(note(ROWS, left_behind(left_out)))
         row.structure = [*row.structure, *noted, *map(as_json, lines)]
         problems = [text for line in lines for text in line.problems or ()]

@@ -26,9 +26,17 @@ def keep(audit: Audit, found: Sequence[Layout]) -> None:
     counting.keep(audit.dest["identity"], here)
 
 
-def filtered(found: Iterable[Layout], source: Database) -> dict[str, int]:
-    """All rows of those sources of which declared transforms leave some out, by label."""
-    return {one.label: source.count(one.source_name) for one in found if one.filters}
+def left_out(found: Iterable[Layout], source: Database) -> dict[str, int]:
+    """How many rows of the source declared transforms leave out, by label, where there are some.
+
+    Counted, since what was merely not read would else be called declared.
+    """
+    rows = {
+        one.label: source.count(one.source_name) - source.count(one.source_name, one.rows)
+        for one in found
+        if one.filters
+    }
+    return {label: number for label, number in rows.items() if number > 0}
 
 
 def hold_against(audit: Audit, found: Iterable[Layout]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrations_ui.engine.catalog import Table
+from migrations_ui.engine.checks.sides import listed
 from migrations_ui.sides import host_tables
 
 
@@ -44,10 +45,4 @@ class Coverage:
     @property
     def not_in_it(self) -> str:
         """The others in words, the first of them where there are many."""
-        return names(self.labels)
-
-
-def names(tables: Sequence[str], most: int = 5) -> str:
-    """A few names in words."""
-    more = len(tables) - most
-    return ", ".join(tables[:most]) + (f" and {more:,} more" if more > 0 else "")
+        return listed(self.labels)

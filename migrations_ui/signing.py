@@ -21,7 +21,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from migrations_ui import copies, positions, steps
-from migrations_ui.coverage import Coverage, names
+from migrations_ui.coverage import Coverage
+from migrations_ui.engine.checks.sides import listed
 from migrations_ui.engine.databases.positions import Position, State
 from migrations_ui.models import Audit, AuditedTable, Event, RejectedRow, Run, SignOff
 from migrations_ui.models import SignOffAttempt as Attempt
@@ -57,7 +58,7 @@ def obstacles(audit: Audit, moves: list[positions.Since]) -> list[str]:
         return ["Only an audit that is finished and green can be signed off."]
     found = [
         f"The {side.word}, {side.name}, was written after this audit had begun"
-        f"{f' ({names(side.movement.tables)})' if side.movement.tables else ''}. Audit again, and "
+        f"{f' ({listed(side.movement.tables)})' if side.movement.tables else ''}. Audit again, and "
         "sign that."
         for side in moves
         if side.movement.changed

@@ -17,9 +17,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import born, positions, signing
-from migrations_ui.coverage import Coverage, names
+from migrations_ui.coverage import Coverage
 from migrations_ui.decorators import look
 from migrations_ui.decorators import sign as signers
+from migrations_ui.engine.checks.sides import listed
 from migrations_ui.models import Audit, SignOff
 from migrations_ui.services import Refused
 from migrations_ui.site import site
@@ -66,7 +67,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
         trail=trail,
         audit=audit,
         coverage=coverage,
-        not_audited=names(coverage.labels, SHOWN),
+        not_audited=listed(coverage.labels, SHOWN),
         moves=moves,
         obstacles=signing.obstacles(audit, moves),
         doubts=signing.doubts(audit, moves),

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from migrations_ui import execution, services, signing
 from migrations_ui.engine.databases.base import Rows, TypedColumn
 from migrations_ui.engine.databases.sqlite.database import Database
-from migrations_ui.models import AuditedTable
+from migrations_ui.models import AuditedTable, Run
 from migrations_ui.services import Refused
 from migrations_ui.verdicts import ROWS
 from tests.services.conftest import GROUPS, Shop, count, ended, start
@@ -30,7 +30,7 @@ def noted(found: AuditedTable) -> list[str]:
 
 @pytest.fixture
 def blind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A shop of which no read gives the first group, whoever reads: a copy or an audit."""
+    """A shop of which no read gives the first row, whoever reads: a copy or an audit."""
     read = Database.read
 
     def without_the_first(
@@ -40,7 +40,8 @@ def blind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
             lines = block.splitlines(keepends=True)
             write(b"".join(line for line in lines if not line.startswith(b"1\t")))
 
-        read(self, name, columns, but_one if name == "auth_group" else write, rows)
+        blind = name in ("auth_group", "auth_group_permissions")
+        read(self, name, columns, but_one if blind else write, rows)
 
     monkeypatch.setattr(Database, "read", without_the_first)
     return shop
@@ -80,6 +81,15 @@ def test_a_source_that_was_written_meanwhile_may_have_other_numbers(
     assert noted(found) == []
 
 
+def skipping() -> Run:
+    """A run that leaves out which permissions lead nowhere."""
+    labels = ["auth.Group", "auth.Group_permissions"]
+    count(labels)
+    options = services.Options(transforms=("auth.Group_permissions.group_id=skip-orphans",))
+    plan = services.plan(labels, transforms=options.transforms)
+    return ended(services.start(labels, plan.dest.name, plan.fingerprint, "alice", options=options))
+
+
 def test_rows_that_are_left_out_as_declared_are_told_and_answered_for(
     shop: Shop, alice: User
 ) -> None:
@@ -87,11 +97,7 @@ def test_rows_that_are_left_out_as_declared_are_told_and_answered_for(
         "source",
         "INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (999, 1)",
     )
-    labels = ["auth.Group", "auth.Group_permissions"]
-    count(labels)
-    options = services.Options(transforms=("auth.Group_permissions.group_id=skip-orphans",))
-    plan = services.plan(labels, transforms=options.transforms)
-    run = ended(services.start(labels, plan.dest.name, plan.fingerprint, "alice", options=options))
+    run = skipping()
     assert run.status == "succeeded", run.error
     audit = run.audits.get()
     assert audit.verdict == "identical-but-for-transforms"
@@ -101,3 +107,14 @@ def test_rows_that_are_left_out_as_declared_are_told_and_answered_for(
     request.user = alice
     record = signing.sign(request, audit, "alice", answers=True).contents
     assert record["answered_for"] == [f"auth.Group_permissions: {said}"]
+
+
+def test_what_was_not_read_is_not_called_left_out(blind: Shop) -> None:
+    blind.execute(
+        "source",
+        "INSERT INTO auth_group_permissions (id, group_id, permission_id) VALUES (1, 2, 1)",
+        "INSERT INTO auth_group_permissions (id, group_id, permission_id) VALUES (2, 999, 1)",
+    )
+    run = skipping()
+    (said,) = noted(table(run.audits.get(), "auth.Group_permissions"))
+    assert said.startswith("1 row is left out")

@@ -11,8 +11,11 @@ import psycopg2
 import pytest
 from django.utils import timezone
 
-from migrations_ui import counting, services
+from migrations_ui import auditing, counting, execution, services
+from migrations_ui.links import Links
 from migrations_ui.models import DataCheck, Run
+from migrations_ui.recorder import Recorder
+from migrations_ui.sides import chosen_tables, endpoints
 from tests.services.conftest import PATIENCE, STALE, Postgres, Shop, in_a_worker, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,3 +86,15 @@ def test_a_run_is_stopped_while_it_looks_at_the_values(
     assert (look.status, look.findings) == ("failed", [])
     assert "The run was cancelled." in look.error or "paused" in look.error
     assert shop.dump("source") == before
+
+
+def test_a_late_worker_leaves_the_audit_to_who_has_taken_the_run_over(shop: Shop) -> None:
+    run = start("auth.Group")
+    late, other = Recorder(run), Recorder(run)
+    audit = auditing.new_audit(chosen_tables(["auth.Group"]), "alice", reverse=False, run=run)
+    links = Links(endpoints())
+    for holder, status in ((other.holder, "queued"), (late.holder, "cancelled")):
+        Run.objects.update(holder=holder)
+        execution._stop(late, links)
+        audit.refresh_from_db()
+        assert audit.status == status

@@ -75,9 +75,8 @@ def test_neither_a_run_nor_a_catch_up_fires_one(shop: Shop, postgres: Postgres) 
     assert (noted(postgres), states(postgres), left_off()) == (0, STATES, [])
 
 
-def test_those_of_a_paused_run_stay_off_until_it_is_cancelled(
-    shop: Shop, postgres: Postgres, admin_client: Client
-) -> None:
+def paused(shop: Shop, postgres: Postgres) -> Run:
+    """A run that was paused while it loaded."""
     much_to_copy(shop)
     make(postgres, "django_admin_log")
     postgres.execute(SLOW_POSTGRES)
@@ -86,6 +85,13 @@ def test_those_of_a_paused_run_stay_off_until_it_is_cancelled(
         wait_for_rows(run)
         services.pause(run, "alice")
     run.refresh_from_db()
+    return run
+
+
+def test_those_of_a_paused_run_stay_off_until_it_is_cancelled(
+    shop: Shop, postgres: Postgres, admin_client: Client
+) -> None:
+    run = paused(shop, postgres)
     assert run.status == Run.Status.PAUSED, run.error
     assert (states(postgres), left_off()) == (OFF, ["always", "notes"])
     page = admin_client.get(run.get_absolute_url()).content.decode()
@@ -103,14 +109,7 @@ def test_those_of_a_paused_run_stay_off_until_it_is_cancelled(
 def test_a_paused_run_that_goes_on_switches_them_on_at_its_end(
     shop: Shop, postgres: Postgres
 ) -> None:
-    much_to_copy(shop)
-    make(postgres, "django_admin_log")
-    postgres.execute(SLOW_POSTGRES)
-    run = start(*LOG)
-    with in_a_worker(run):
-        wait_for_rows(run)
-        services.pause(run, "alice")
-    run.refresh_from_db()
+    run = paused(shop, postgres)
     services.resume(run, "alice")
     postgres.execute("ALTER TABLE django_admin_log DROP CONSTRAINT slow")
     ended(run)

@@ -1,6 +1,6 @@
 """What a connection may do, decided in its configuration and enforced by the server itself.
 
-These functions are pure: they take a Django database configuration and return another one.
+These functions take a Django database configuration and return another one; they change nothing.
 """
 
 from __future__ import annotations

@@ -125,10 +125,6 @@ class Database(IndexOperations, SessionOperations, PositionOperations, TriggerOp
 
     # -- Statements -------------------------------------------------------------------------------
 
-    @abstractmethod
-    def connect(self) -> Any:
-        """A new connection of the driver, or `Unreachable`."""
-
     def query(self, sql: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a statement that returns rows."""
         with self.errors_of(sql):

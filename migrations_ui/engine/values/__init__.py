@@ -26,7 +26,7 @@ from migrations_ui.engine.layout import Layout
 from migrations_ui.engine.values.cascades import Cascades
 from migrations_ui.engine.values.columns import Crossing, hazards
 from migrations_ui.engine.values.declared import Declared
-from migrations_ui.engine.values.hazards import WORDS, Hazard
+from migrations_ui.engine.values.hazards import Hazard
 from migrations_ui.engine.values.readers import Reader, reader
 from migrations_ui.engine.values.references import References
 from migrations_ui.engine.values.scan import Scan
@@ -186,10 +186,12 @@ class Check:
         layout = look.layout
         scan, rows = Scan(layout, self.reader), sum(self.counted[layout.label], Counter[str]())
         for hazard, count in scan.found(self.hazards_of(layout), rows).items():
-            if WORDS[hazard.code].is_refused:
+            finding = scan.finding(hazard, count)
+            if finding is None:
+                continue
+            if finding.refused:
                 self.refused.setdefault(layout.label, []).append(hazard)
-            if finding := scan.finding(hazard, count):
-                yield finding
+            yield finding
 
 
 @dataclass(frozen=True)
