@@ -291,6 +291,11 @@ def test_who_is_in_a_hurry_does_not_wait_long_for_a_lock(
         asking = open_database(url)
     finally:
         access.hurry.reset(token)
+    limit, told = {
+        "postgresql": ("SHOW lock_timeout", "1s"),
+        "mysql": ("SELECT @@lock_wait_timeout", 1),
+    }[vendor]
+    assert asking.query(limit) == [(told,)]
     lock = {
         "postgresql": "BEGIN; LOCK TABLE thing IN ACCESS EXCLUSIVE MODE",
         "mysql": "LOCK TABLES thing WRITE",
