@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from migrations_ui.engine.databases.base import Database
@@ -60,3 +63,15 @@ def test_what_sqlite_calls_a_timestamp_has_no_such_limit(source: str, sides: Mak
     between.fill(name, [(1, "1950-06-01 00:00:00")])
     assert between.check(name) == []
     assert between.survives(name)
+
+
+@pytest.mark.parametrize(
+    ("product", "answer", "year"),
+    [("MariaDB", 4102444800, "2106"), ("MariaDB", None, "2038"), ("MySQL", 4102444800, "2038")],
+)
+def test_how_far_it_reaches_is_what_mariadb_says_itself(
+    product: str, answer: int | None, year: str
+) -> None:
+    """The servers of the tests hold moments up to 2038 only; what newer ones answer was seen."""
+    told = SimpleNamespace(product=product, query=lambda sql: [(answer,)])
+    assert timestamps(cast("Database", told))[1].startswith(year)
