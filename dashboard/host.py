@@ -106,6 +106,20 @@ def database(host: ModuleType, dotted_path: str) -> dict[str, Any] | None:
     return found
 
 
+def aliases_of(host: ModuleType, dotted_path: str, place: tuple[str, ...]) -> list[str]:
+    """What the host calls the database at this place (`access.place`)."""
+    databases: dict[str, dict[str, Any]] = getattr(host, "DATABASES", {})
+    with as_its_own(dotted_path):
+        return [alias for alias, config in databases.items() if leads_to(config, place)]
+
+
+def leads_to(config: dict[str, Any], place: tuple[str, ...]) -> bool:
+    try:
+        return access.place(config) == place
+    except (ImproperlyConfigured, KeyError, TypeError):  # of a vendor that Cutover does not move
+        return False
+
+
 @contextmanager
 def as_its_own(dotted_path: str) -> Iterator[None]:
     """Let the host's settings be imported as where the host itself runs.

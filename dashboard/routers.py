@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 
 from dashboard import operators
+from migrations_ui import routing
 
 
 class SourceIsReadOnly(PermissionDenied):
@@ -17,14 +18,16 @@ class SourceIsReadOnly(PermissionDenied):
 
 
 class ThreeDatabases:
-    """Nobody migrates the source; the destination gets the host's tables; control gets ours."""
+    """Nobody migrates the source; the destination gets what the host has there; control ours."""
 
     def allow_migrate(
         self, db: str, app_label: str, model_name: str | None = None, **hints: Any
     ) -> bool:
         if db == "default":
             return app_label in operators.CONTROL_APPS or is_made_for_operators(hints.get("model"))
-        return db == "dest" and is_host_app(app_label)
+        if db != "dest" or not is_host_app(app_label):
+            return False
+        return routing.keeps(app_label, model_name, **hints)
 
     def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
         """An object that was read from the source is not saved; Django takes care of the rest."""

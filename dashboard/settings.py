@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -27,6 +28,7 @@ DEFAULT_AUTO_FIELD = project.DEFAULT_AUTO_FIELD
 AUTH_USER_MODEL = "auth.User"
 STORAGES: dict[str, Any] = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
 CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+_host: ModuleType | None = None
 _host_database: dict[str, Any] | None = None
 _host_steps: list[Any] = []
 
@@ -75,6 +77,12 @@ DATABASES = {
     "dest": ENDPOINTS["dest"],
 }
 DATABASE_ROUTERS = ["dashboard.routers.ThreeDatabases"]
+# What the host calls the source, and who says which of its tables are there.
+HOST_ALIAS = "default"
+HOST_DATABASE_ROUTERS = list(getattr(_host, "DATABASE_ROUTERS", ()))
+if _host and HOST_DATABASE_ROUTERS:
+    _aliases = host.aliases_of(_host, HOST_SETTINGS, access.place(ENDPOINTS["source"]))
+    HOST_ALIAS = _aliases[0] if _aliases and "default" not in _aliases else "default"
 
 # The site.
 

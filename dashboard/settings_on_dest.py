@@ -12,11 +12,8 @@ import json
 import os
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-
 from dashboard import host
 from dashboard.demo import project
-from migrations_ui.engine.databases.access import place
 
 _named = os.environ.get("HOST_SETTINGS")
 _host: Any = host.load(_named) if _named else project
@@ -26,15 +23,8 @@ _dest = json.loads(os.environ.pop("CUTOVER_STEP_DATABASE"))
 _source = tuple(json.loads(os.environ.pop("CUTOVER_STEP_SOURCE")))
 
 
-def _leads_to_source(config: dict[str, Any]) -> bool:
-    try:
-        return place(config) == _source
-    except ImproperlyConfigured:  # of a vendor that Cutover does not move
-        return False
-
-
 # An alias of the host's that leads to the source would let a step write there.
 DATABASES = {
-    alias: _dest if _leads_to_source(config) else config
+    alias: _dest if host.leads_to(config, _source) else config
     for alias, config in getattr(_host, "DATABASES", {}).items()
 } | {"default": _dest}

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from django.conf import settings
 
-from migrations_ui import datachecks, journal
+from migrations_ui import datachecks, journal, routing
 from migrations_ui.engine import catalog, preflight
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.errors import EngineError, ServerError
@@ -164,9 +164,27 @@ def check(tables: Sequence[Table], *, reverse: bool) -> Report:
     report = preflight.check(endpoints(reverse=reverse), tables, host_app_labels())
     if report.source and report.dest:
         report.findings += local_times(report.source.vendor, report.dest.vendor)
+    if report.source:
+        report.findings += left_elsewhere(tables, reverse=reverse)
     if report.dest:
         report.findings = journal.explained(report.findings, report.dest.identity)
     return report
+
+
+def left_elsewhere(tables: Sequence[Table], *, reverse: bool) -> list[Finding]:
+    """Rows of tables that are not among these, and that the site keeps in another database."""
+    others = [
+        table
+        for table in host_tables()
+        if table.left_out == routing.ELSEWHERE and table not in tables
+    ]
+    if not others:
+        return []
+    try:
+        with endpoints(reverse=reverse).open_source() as source:
+            return list(routing.left_behind(source, others))
+    except EngineError as error:
+        return [preflight.not_checked(error)]
 
 
 def local_times(source: str, dest: str) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from typing import Protocol
@@ -13,6 +13,7 @@ from typing import Protocol
 from django.apps import apps
 from django.conf import settings
 
+from migrations_ui import routing
 from migrations_ui.engine import catalog
 from migrations_ui.engine.catalog import Table
 from migrations_ui.engine.checks.sides import listed
@@ -102,7 +103,12 @@ def vendors() -> set[str]:
 @cache
 def host_tables() -> tuple[Table, ...]:
     """All tables of the host's apps, in dependency order."""
-    return tuple(catalog.tables(settings.HOST_APP_NAMES, vendors()))
+    return tuple(
+        table
+        if table.left_out or routing.keeps_table(table.model)
+        else replace(table, left_out=routing.ELSEWHERE)
+        for table in catalog.tables(settings.HOST_APP_NAMES, vendors())
+    )
 
 
 @cache
