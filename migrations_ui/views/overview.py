@@ -169,7 +169,7 @@ def _after_an_incomplete_copy(run: Run, standing: Standing, coverage: Coverage |
 def _after_the_copy(run: Run, audit: Audit | None, coverage: Coverage | None) -> Step:
     if audit is None or coverage is None or not _is_since(run, audit):
         why = f"Run {run.pk} has copied its tables and no audit was made since."
-        return Step(reverse("audits"), "Audit the counts", why)
+        return Step(reverse("audits"), "Audit the copy", why)
     return _after_the_audit(audit, coverage)
 
 
@@ -177,6 +177,8 @@ def _after_the_audit(audit: Audit, coverage: Coverage) -> Step:
     signed = audit.sign_offs.defer("record").first()
     if signed:
         why = f"Audit {audit.pk}, of {coverage}, is signed off by {signed.operator}."
+        if not coverage.is_partial:
+            why += f" The site can be pointed at {audit.dest['name']} and opened again."
         return Step(signed.get_absolute_url(), "Read the record", why)
     why = _audited(audit, coverage)
     if coverage.is_partial and (audit.is_green or audit.verdict == Audit.Verdict.COUNTS_ONLY):

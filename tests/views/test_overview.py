@@ -110,13 +110,28 @@ def test_after_the_last_rejected_row_has_arrived_the_audit_is_to_be_read(
     assert f"Read audit {audit.pk}</a>" in page()
 
 
+@pytest.mark.parametrize("labels", [USUAL, USUAL[:1]])
+def test_once_all_is_signed_off_the_site_can_be_pointed_at_the_destination(
+    page: Callable[[], str],
+    make_run: Callable[..., Run],
+    make_audit: Callable[..., Audit],
+    labels: list[str],
+) -> None:
+    run = make_run("succeeded", finished_at=timezone.now())
+    audit = make_audit(*["identical"] * len(labels), labels=labels, run=run)
+    SignOff.objects.create(audit=audit, operator="alice", digest="0" * 64)
+
+    told = f"The site can be pointed at {audit.dest['name']} and opened again." in page()
+    assert told == (labels == USUAL)
+
+
 def test_after_a_copy_comes_an_audit(
     page: Callable[[], str], make_run: Callable[..., Run], make_audit: Callable[..., Audit]
 ) -> None:
     make_audit("counts-only", created_at=timezone.now() - timedelta(hours=1))
     make_run("succeeded", finished_at=timezone.now())
 
-    assert "Audit the counts</a>" in page()
+    assert "Audit the copy</a>" in page()
 
 
 def test_the_audit_of_the_last_run_is_to_be_read(
