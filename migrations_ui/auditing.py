@@ -34,7 +34,7 @@ from migrations_ui.pace import silence
 from migrations_ui.sides import chosen_tables, endpoints, host_app_labels
 from migrations_ui.tables import Glance, glances, kept_counts
 from migrations_ui.throttle import Throttle
-from migrations_ui.ticker import Ticker, in_words, patiently
+from migrations_ui.ticker import Ticker, closed_at_the_end, in_words, patiently
 from migrations_ui.verdicts import (
     COLUMNS,
     NOT_COMPARED,
@@ -289,7 +289,11 @@ class Auditing:
     @contextmanager
     def connect(self) -> Iterator[tuple[Database, Database]]:
         """Both sides, for one thread, on connections that can't write."""
-        with self.ends.open_source() as source, open_read_only(self.ends) as dest:
+        with (
+            closed_at_the_end(),
+            self.ends.open_source() as source,
+            open_read_only(self.ends) as dest,
+        ):
             yield source, dest
 
     def layouts(

@@ -7,11 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from threading import current_thread, main_thread
 from types import TracebackType
 from typing import Self
-
-from django.db import connection
 
 from migrations_ui.claims import lease
 from migrations_ui.engine.databases.base import Database
@@ -21,6 +18,7 @@ from migrations_ui.engine.preflight import Endpoints
 from migrations_ui.models import Run
 from migrations_ui.recorder import Recorder
 from migrations_ui.sides import Refused
+from migrations_ui.ticker import closed_at_the_end
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +61,8 @@ class Links:
     @contextmanager
     def open(self) -> Iterator[tuple[Database, Database]]:
         """The source and the destination, for a thread that may use the control tables as well."""
-        try:
-            with self.open_source() as source, self.open_dest() as dest:
-                yield source, dest
-        finally:
-            if current_thread() is not main_thread():
-                connection.close()
+        with closed_at_the_end(), self.open_source() as source, self.open_dest() as dest:
+            yield source, dest
 
     @contextmanager
     def _watched(self, connect: Callable[[], Database]) -> Iterator[Database]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db.models import Model
 from django.utils.module_loading import import_string
@@ -25,11 +26,8 @@ ELSEWHERE = "The site’s routers keep this table in another database."
 
 
 def keeps(app_label: str, model_name: str | None = None, **hints: Any) -> bool:
-    """Whether the site keeps it in this database: the first router that has an opinion decides."""
-    for router in _routers():
-        if (said := _ask(router, app_label, model_name, hints)) is not None:
-            return said
-    return True
+    """Whether the site keeps it in this database, as far as its routers know the database."""
+    return not _know_the_database() or _keep(app_label, model_name, hints)
 
 
 def keeps_table(model: type[Model]) -> bool:
@@ -55,6 +53,33 @@ def left_behind(source: Database, tables: Sequence[Table]) -> Iterator[Finding]:
                 remedy="If the site reads them, its routers send it there: copy that database, too "
                 "(SOURCE_DATABASE_URL). If they are left over from before, nothing.",
             )
+
+
+@cache
+def _know_the_database() -> bool:
+    """Whether the routers keep anything in it: where they don't, the site calls it otherwise."""
+    models = [
+        model
+        for model in apps.get_models()
+        if model._meta.managed and model._meta.app_config.name in settings.HOST_APP_NAMES
+    ]
+    known = not models or any(
+        _keep(model._meta.app_label, model._meta.model_name, {"model": model}) for model in models
+    )
+    if not known:
+        logger.warning(
+            "The site's database routers keep nothing in %r, so they are not asked what is there.",
+            settings.HOST_ALIAS,
+        )
+    return known
+
+
+def _keep(app_label: str, model_name: str | None, hints: dict[str, Any]) -> bool:
+    """What the first router says that has an opinion."""
+    for router in _routers():
+        if (said := _ask(router, app_label, model_name, hints)) is not None:
+            return said
+    return True
 
 
 @cache

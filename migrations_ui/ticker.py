@@ -137,6 +137,16 @@ def _ask_again(
     return ask()
 
 
+@contextmanager
+def closed_at_the_end() -> Iterator[None]:
+    """Close what a thread has opened to the control database; the main thread's stays open."""
+    try:
+        yield
+    finally:
+        if threading.current_thread() is not threading.main_thread():
+            connection.close()
+
+
 class Ticker(threading.Thread):
     """Calls `tick` every half second, and once more at the end, from a thread of its own.
 

@@ -163,3 +163,24 @@ def test_a_router_that_can_not_be_asked_here_has_no_say(routed: Site, tmp_path: 
     said = site.manage("migrate", "--database", "dest").stderr
     assert [said.count(router) for router in ("not.there.Router", "BySchema")] == [1, 1]
     assert "stats_page" in tables(file_of(routed.env["DEST_DATABASE_URL"]))
+
+
+def test_routers_that_keep_nothing_in_a_database_call_it_otherwise(
+    routed: Site, tmp_path: Path
+) -> None:
+    """Its `default` is a dummy, and the source has another name for the site's own host."""
+    (tmp_path / "dummy.py").write_text(
+        "from routed import *\n"
+        "DATABASES = {'default': {}, 'primary': {'ENGINE': 'django.db.backends.postgresql', "
+        "'NAME': 'shop', 'HOST': 'db.example'}}\n"
+        "DATABASE_ROUTERS = ['dummy.Primary']\n"
+        "class Primary:\n"
+        "    def allow_migrate(self, db, app_label, **hints):\n"
+        "        return db == 'primary'\n"
+    )
+    site = routed.with_env(
+        HOST_SETTINGS="dummy", SOURCE_DATABASE_URL=f"sqlite:///{routed.env['DEFAULT_FILE']}"
+    )
+    said = site.manage("migrate", "--database", "dest").stderr
+    assert said.count("keep nothing in 'default'") == 1
+    assert "auth_user" in tables(file_of(routed.env["DEST_DATABASE_URL"]))

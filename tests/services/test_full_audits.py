@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from migrations_ui import auditing, services
@@ -45,6 +47,24 @@ def test_a_run_ends_with_an_audit_of_every_cell(copied: Shop) -> None:
     audit = Audit.objects.get()
     assert audit.run is not None
     assert (audit.counts_only, audit.verdict) == (False, "identical")
+
+
+def test_no_thread_leaves_its_connection_to_the_control_database_open(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = connections.create_connection, list[BaseDatabaseWrapper]()
+
+    def create_connection(alias: str) -> BaseDatabaseWrapper:
+        made.append(make(alias))
+        made[-1].inc_thread_sharing()
+        return made[-1]
+
+    monkeypatch.setattr(connections, "create_connection", create_connection)
+    assert ended(start(*LABELS)).status == "succeeded"
+    assert audited().verdict == "identical"
+    of_threads = [each for each in made if each is not connections[each.alias]]
+    assert of_threads
+    assert [each.connection for each in of_threads] == [None] * len(of_threads)
 
 
 def test_a_cell_that_differs_is_kept_with_both_values(copied: Shop) -> None:
