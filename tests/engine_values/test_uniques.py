@@ -195,6 +195,16 @@ def test_addresses_and_uuids_are_no_texts_where_they_come_from(sides: MakeSides)
 
 
 @pytest.mark.parametrize("source", [PG, MY, SQ])
+def test_a_column_may_be_called_as_anything_is_while_looking(source: str, sides: MakeSides) -> None:
+    between = sides(source, PG)
+    columns = "id integer NOT NULL PRIMARY KEY, c0 integer, c1 integer"
+    name = between.create(columns, f"{columns}, UNIQUE (c1)")
+    between.fill(name, [(1, 7, 1), (2, 8, 7), (3, 9, 7), (4, 1, None)])
+    (found,) = between.check(name)
+    assert (found.code, found.rows, found.sample_keys) == ("duplicate", 2, ("2", "3"))
+
+
+@pytest.mark.parametrize("source", [PG, MY, SQ])
 @pytest.mark.parametrize("dest", [PG, MY, SQ])
 def test_duplicates_that_only_the_destination_forbids_are_found(
     source: str, dest: str, sides: MakeSides

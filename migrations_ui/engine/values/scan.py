@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from migrations_ui.engine.databases.base import Column
+from migrations_ui.engine.databases.indexing import ALIAS
 from migrations_ui.engine.databases.ranges import KeyRange, conditions
 from migrations_ui.engine.findings import Finding
 from migrations_ui.engine.layout import Layout
@@ -92,16 +93,17 @@ class Scan:
         self, values: Sequence[str], where: Sequence[str] = ()
     ) -> tuple[int, tuple[str, ...]]:
         """How many rows share their values, none of which is NULL, with another; a few keys."""
-        listed = ", ".join(f"{value} AS c{index}" for index, value in enumerate(values))
+        called = [(value, ALIAS.format(index)) for index, value in enumerate(values)]
+        listed = ", ".join(f"{value} AS {name}" for value, name in called)
         within = " AND ".join([*where, *(f"{value} IS NOT NULL" for value in values)])
         groups = (
-            f"SELECT {listed}, COUNT(*) AS how_many FROM {self.table} WHERE {within} "
+            f"SELECT {listed}, COUNT(*) AS cutover_rows FROM {self.table} WHERE {within} "
             f"GROUP BY {', '.join(values)} HAVING COUNT(*) > 1"
         )
-        total = self.database.query(f"SELECT COALESCE(SUM(how_many), 0) FROM ({groups}) g")
+        total = self.database.query(f"SELECT COALESCE(SUM(cutover_rows), 0) FROM ({groups}) g")
         if not (rows := int(total[0][0])):
             return 0, ()
-        joined = " AND ".join(f"{value} = c{index}" for index, value in enumerate(values))
+        joined = " AND ".join(f"{value} = {name}" for value, name in called)
         rest = f"FROM {self.table} JOIN ({groups}) duplicates ON {joined} WHERE {within}"
         return rows, self.keys(rest)
 
