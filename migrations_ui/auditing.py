@@ -382,14 +382,19 @@ class Auditing:
         row.status = AuditedTable.Status.DONE
         row.transforms = transforms_of(layout)
         if state:
-            row.max_key, row.next_source = state.max_key, state.next_source
-            row.next_dest = state.next_dest
+            row.max_key, row.next_source = kept(state.max_key), kept(state.next_source)
+            row.next_dest = kept(state.next_dest)
         others = [text for text in (row.other_problem, *row_problems(row), *problems) if text]
         row.other_problem = "; ".join(others)
         aside = f"{rows_are(row.rejected)} set aside by the run" if row.rejected else ""
         row.problem = "; ".join(filter(None, (aside, *others)))
         row.verdict = verdict_of(row, unchecked=unchecked)
         row.save()
+
+
+def kept(key: int | None) -> int | None:
+    """A key as the control database holds it: what comes after the last of 64 bits is none."""
+    return key if key is not None and key < 1 << 63 else None
 
 
 def open_read_only(ends: Endpoints) -> Database:

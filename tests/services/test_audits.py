@@ -54,6 +54,18 @@ def test_equal_counts_are_called_just_that(copied: Shop) -> None:
     assert found.problem == ""
 
 
+@pytest.mark.parametrize("counts_only", [True, False])
+def test_keys_that_are_used_up_have_no_next_one(counts_only: bool, copied: Shop) -> None:
+    last = 2**63 - 1
+    for side in ("source", "dest"):
+        copied.execute(side, f"INSERT INTO auth_group VALUES ({last}, 'the last')")
+    audit = audited(counts_only=counts_only)
+    assert (audit.status, audit.error) == ("finished", "")
+    found = table(audit)
+    assert (found.max_key, found.next_source, found.next_dest) == (last, None, None)
+    assert found.problem == ""
+
+
 def test_the_audit_of_a_run_has_the_counts_before_it(copied: Shop) -> None:
     found = table(Audit.objects.get())
     assert (found.source_rows_before, found.dest_rows_before) == (GROUPS, STALE)
