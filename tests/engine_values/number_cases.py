@@ -55,6 +55,21 @@ NUMBER_CASES = [
     Case("not-a-number", SQ, SQ, ("real", "real"), ["7.5"], ["", "seven"]),
     Case("boolean-not-0-1", MY, PG, ("tinyint", "boolean"), [0, 1], [2, -1], BOOLEAN),
     Case("boolean-not-0-1", SQ, PG, ("bool", "boolean"), [0, 1, None], [2], BOOLEAN),
+    *(
+        Case(
+            "boolean-read-otherwise",
+            source,
+            dest,
+            ("bool", "bool"),
+            [0, 1, None],
+            [],
+            BOOLEAN,
+            False,
+            [2, -1, 127],
+            True,
+        )
+        for source, dest in ((MY, SQ), (SQ, MY))
+    ),
     Case("not-a-number", SQ, PG, ("bool", "boolean"), [0, 1], ["maybe"], BOOLEAN),
     Case("not-a-number", SQ, MY, ("bool", "bool"), [0, 1], ["true"], BOOLEAN),
     # Decimals and floats

@@ -189,7 +189,11 @@ def booleans(crossing: Crossing) -> Iterator[Hazard]:
     if crossing.dest.storage is Kind.BOOLEAN and crossing.target.vendor == "postgresql":
         yield from crossing.hazard("boolean-not-0-1", crossing.reader.no_boolean(crossing.source))
         yield from crossing.hazard("not-an-integer", crossing.reader.not_whole(crossing.source))
-    elif crossing.source.storage is not Kind.BOOLEAN or crossing.source.dynamic:
+        return
+    if {crossing.reader.database.vendor, crossing.target.vendor} == {"mysql", "sqlite"}:
+        other = crossing.reader.no_boolean(crossing.source)
+        yield from crossing.warning("boolean-read-otherwise", other)
+    if crossing.source.storage is not Kind.BOOLEAN or crossing.source.dynamic:
         yield from ranges(crossing)
 
 

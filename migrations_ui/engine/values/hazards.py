@@ -152,6 +152,11 @@ WORDS: dict[str, Words] = {
         REFUSED,
         "Set them to 0 or 1 in the source.",
     ),
+    "boolean-read-otherwise": Words(
+        "are neither 0 nor 1, in a column of booleans",
+        "They arrive as they are, which Django reads as False in SQLite, and as true in MySQL",
+        "Set them to 0 or 1 in the source.",
+    ),
     "decimal-too-big": Words(
         "have more than {digits} digits before the point, which is what the destination's "
         "column holds",
