@@ -23,7 +23,6 @@ from migrations_ui.engine.errors import Cancelled, EngineError, Suspended
 from migrations_ui.engine.findings import Finding, Severity
 from migrations_ui.engine.layout import Layout, layouts
 from migrations_ui.engine.persisting import connected, persist
-from migrations_ui.engine.preflight import Endpoints
 from migrations_ui.engine.structure import Structure, look
 from migrations_ui.engine.transfer import SequenceState, sequence_states
 from migrations_ui.engine.transforms import parse, transformed
@@ -292,7 +291,7 @@ class Auditing:
         with (
             closed_at_the_end(),
             self.ends.open_source() as source,
-            open_read_only(self.ends) as dest,
+            self.ends.open_dest_to_read() as dest,
         ):
             yield source, dest
 
@@ -395,8 +394,3 @@ class Auditing:
 def kept(key: int | None) -> int | None:
     """A key as the control database holds it: what comes after the last of 64 bits is none."""
     return key if key is not None and key < 1 << 63 else None
-
-
-def open_read_only(ends: Endpoints) -> Database:
-    """The destination, on a connection that can't write: an audit changes nothing."""
-    return Endpoints(ends.dest, ends.dest, ends.control, ends.time_zone).open_source()

@@ -61,6 +61,10 @@ class Endpoints:
         """The destination, on a connection that can."""
         return databases.connect(self.dest, read_only=False, time_zone=self.time_zone)
 
+    def open_dest_to_read(self) -> Database:
+        """The destination, on a connection that can't write: an audit changes nothing."""
+        return databases.connect(self.dest, read_only=True, time_zone=self.time_zone)
+
     @contextmanager
     def open(self) -> Iterator[tuple[Database, Database]]:
         """Both, for one thread."""
