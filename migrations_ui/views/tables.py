@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_ui import services, workers
 from migrations_ui.decorators import copy, look, may
+from migrations_ui.engine.checks.sides import listed
 from migrations_ui.models import CountRequest, DataCheck
 from migrations_ui.services import Refused, TableRow, TablesPage
 from migrations_ui.site import site
@@ -23,6 +24,7 @@ SELECTION = "selection"  # the session's key for the labels that were selected
 REJECT_LIMIT = "reject_limit"  # and for what was last typed on the confirmation of these
 TRANSFORMS = "transforms"  # and for those that were declared there
 BACKWARDS = "backwards"  # and for whether it is the way back, from the destination to the source
+NAMED = 12  # of the tables that are left out
 CHOICES = (SELECTION, REJECT_LIMIT, TRANSFORMS, BACKWARDS)
 
 
@@ -111,12 +113,14 @@ def _context(request: HttpRequest, page: TablesPage) -> dict[str, Any]:
     query = request.GET.get("q", "").strip()
     rows = _matching(page.rows, query)
     nobody = workers.look().nobody
+    left_out = [row.label for row in page.rows if row.left_out]
     return {
         "page": page,
         "q": query,
         "apps": [(app, list(group)) for app, group in groupby(rows, lambda row: row.app_label)],
         "selection": frozenset(request.session.get(SELECTION, ())),
-        "left_out": [row for row in page.rows if row.left_out],
+        "left_out": left_out,
+        "left_out_names": listed(left_out, NAMED),
         "count_error": count_error(),
         "may_copy": may(request, "copy_run"),
         "nobody": nobody,

@@ -118,6 +118,18 @@ def test_a_table_that_is_missing_cannot_be_selected(
     assert "missing in the destination" in found
 
 
+def test_what_is_left_out_anyway_and_missing_is_no_alarm(
+    operator: Client, files: Files, text: Text
+) -> None:
+    files.execute("dest", "DROP TABLE django_session")
+
+    found = row(text(operator.get("/tables/")), "sessions.Session")
+
+    assert "disabled" in found
+    assert "signs in again. It is missing in the destination." in found
+    assert "Can’t be selected" not in found
+
+
 def test_the_search_works_without_a_script(operator: Client, text: Text) -> None:
     page = text(operator.get("/tables/", {"q": "auth group"}))
 
