@@ -31,7 +31,7 @@ NAMES = ("table", "what", "key", "column", "source", "dest", "at", "size")
 def table(request: HttpRequest, pk: int, table: int) -> HttpResponse:
     """One table of an audit, its differences page by page, of one kind or column if wanted."""
     found = get_object_or_404(AuditedTable.objects.select_related("audit"), audit=pk, pk=table)
-    chosen = {name: request.GET.get(name, "") for name in ("what", "column")}
+    chosen = {name: _asked(request, name) for name in ("what", "column")}
     differences = found.differences.filter(**{k: value for k, value in chosen.items() if value})
     trail = [(reverse("audits"), "Audits"), (found.audit.get_absolute_url(), str(found.audit))]
     return site.page(
@@ -48,6 +48,11 @@ def table(request: HttpRequest, pk: int, table: int) -> HttpResponse:
         chosen=chosen,
         query=urlencode({k: value for k, value in chosen.items() if value}),
     )
+
+
+def _asked(request: HttpRequest, name: str) -> str:
+    """A parameter, without what a control database in PostgreSQL could not even look for."""
+    return request.GET.get(name, "").replace("\0", "")
 
 
 def columns(table: AuditedTable) -> QuerySet[Difference, dict[str, Any]]:
@@ -74,7 +79,7 @@ def _download(
     """All differences of the audit, or of the table that is asked for."""
     audit = get_object_or_404(Audit, pk=pk)
     differences = Difference.objects.filter(table__audit=audit)
-    label = request.GET.get("table", "")
+    label = _asked(request, "table")
     if label:
         differences = differences.filter(table__label=label)
     return StreamingHttpResponse(
