@@ -45,6 +45,7 @@ class Column:
     unsigned: bool = False
     padded: bool = False  # the database cuts or fills up the spaces at the end of a text
     members: tuple[str, ...] = ()  # the values of MySQL's enum
+    auto_increment: bool = False  # MySQL's, which may take a 0 for "the next number"
     dynamic: bool = False  # it holds values of any type and length, whatever was declared
 
     @property

@@ -90,4 +90,5 @@ def make_column(
         unsigned="unsigned" in column_type,
         padded=data_type == "char",
         members=enumerated(column_type) if data_type == "enum" else (),
+        auto_increment="auto_increment" in extra.lower(),
     )

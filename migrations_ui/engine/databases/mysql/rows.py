@@ -229,6 +229,13 @@ def load_targets(columns: Sequence[TypedColumn], quote: Any) -> tuple[list[str],
             settings.append(f"{name} = CAST(@c{index} AS UNSIGNED)")
         else:
             targets.append(name)
+    if settings:
+        # Where a SET clause leaves the key out, MariaDB 10.11 gives a 0 the next number, in spite
+        # of NO_AUTO_VALUE_ON_ZERO.
+        for index, (_, column, *_) in enumerate(columns):
+            if column.auto_increment:
+                targets[index] = f"@c{index}"
+                settings.append(f"{quote(column.name)} = @c{index}")
     return targets, settings
 
 
