@@ -224,18 +224,20 @@ TEXT_CASES = [
         MY,
         PG,
         ("char(39)", "inet"),
-        ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", None],
+        ["192.0.2.1", "10.0.0.0", "2001:db8::1", "::ffff:192.0.2.1", None],
         ["", "192.0.2.256", "host", "2001:db8:::1"],
         models.GenericIPAddressField,
+        misread=["01.2.3.4", "192.0.2.08"],
     ),
     Case(
         "invalid-ip",
         SQ,
         PG,
         ("char(39)", "inet"),
-        ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", None],
+        ["192.0.2.1", "10.0.0.0", "2001:db8::1", "::ffff:192.0.2.1", None],
         ["", "192.0.2.256", "host", "2001:db8:::1"],
         models.GenericIPAddressField,
+        misread=["01.2.3.4", "192.0.2.08"],
     ),
     # NULL
     *(

@@ -28,6 +28,8 @@ WIDE = {"utf8mb4", "utf16", "utf16le", "utf32"}
 LAX_ESCAPE = r'(?-i)\\\\([^"\\\\/bfnrtu]|u(?![0-9a-fA-F]{4}))'
 LAX_NUMBER = r"[0-9]\\.([^0-9]|\\z)|[0-9.][eE][-+]?([^-+0-9]|\\z)|-([^0-9]|\\z)"
 STRING = r'"([^"\\\\\\x00-\\x1f]|\\\\.)*"'
+# 01.2.3.4, which Python takes for no address and the servers for 1.2.3.4.
+ZERO_BEFORE = "(^|[.:])0[0-9]+[.]|[.]0[0-9]"
 # In texts that MariaDB takes for UTF-8.
 SURROGATE = r"\\xED[\\xA0-\\xBF]"
 ABOUT_BYTES = {"nul-in-text": r"\\x00", "invalid-utf8": SURROGATE}
@@ -202,7 +204,8 @@ class Reader(readers.Reader):
         if column.storage is Kind.IP:
             return ""
         name = self.name(column)
-        return f"({name} IS NOT NULL AND INET6_ATON({name}) IS NULL)"
+        none = f"INET6_ATON({name}) IS NULL OR {name} REGEXP '{ZERO_BEFORE}'"
+        return f"({name} IS NOT NULL AND ({none}))"
 
     def no_json(self, column: Column) -> str:
         if column.type == "json":
