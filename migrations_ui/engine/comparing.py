@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from migrations_ui.engine.databases.base import Database, KeyList, KeyRange, Rows, TypedColumn
 from migrations_ui.engine.differences import Difference, What, difference, value_text
 from migrations_ui.engine.equality import Equality, differing
+from migrations_ui.engine.errors import ServerError
 from migrations_ui.engine.kinds import NULL, Kind, unescape
 from migrations_ui.engine.layout import CopiedColumn, Layout
 
@@ -186,13 +187,20 @@ class Pair:
         """The rows of one side that have these keys; `read` gives its rows by key, or all.
 
         What a literal does not find may be there, spelt in another way or transformed: a date with
-        a T, a UUID in capitals.  Such a key is looked for among all rows.
+        a T, a UUID in capitals.  Such a key is looked for among all rows, and so are all where the
+        server takes one for no value at all: a zero date that was set aside.
         """
         found: list[bytes] = []
-        read(found.append, listed=keys)
+        try:
+            read(found.append, listed=keys)
+        except ServerError as error:
+            if error.transient:
+                raise
+            found.clear()
+        else:
+            if self.is_found_by_literal(on_source=on_source):
+                return lines(found)
         rows = lines(found)
-        if self.is_found_by_literal(on_source=on_source):
-            return rows
         lost = {self.same_key(key, on_source=side) for key in keys for side in (True, False)}
         lost -= {self.same_key(self.key_of(line), on_source=on_source) for line in rows}
 

@@ -133,6 +133,20 @@ def test_a_row_that_goes_away_meanwhile_is_no_difference(
     assert compared(there, here, layout).is_identical
 
 
+def test_a_key_that_the_other_server_can_not_even_be_asked_for_is_missed(
+    open_pair: OpenPair,
+) -> None:
+    there, here = open_pair("mysql", "postgresql")
+    for side in (there, here):
+        run(side, "CREATE TABLE t (id date NOT NULL PRIMARY KEY, n integer)")
+        run(side, "INSERT INTO t VALUES ('2020-01-01', 1), ('2020-01-02', 1)")
+    run(there, "INSERT INTO t VALUES ('2020-00-10', 1), ('2020-01-03', 1)")
+    run(here, "INSERT INTO t VALUES ('2020-01-04', 1)")
+    layout, _ = layout_of(there, here, "t", [])
+    found = compared(there, here, layout)
+    assert (found.missing, found.extra, found.different) == (2, 1, 0)
+
+
 class Dashed(models.UUIDField):
     """A UUID that is written with its dashes where there is no type for it."""
 
