@@ -24,8 +24,8 @@ from django.db.models import signals
 from django.dispatch import Signal
 from django.http import HttpRequest
 
+from dashboard import control_sessions
 from dashboard.completing import fill_in_settings, load_models
-from dashboard.waits import limit_waits
 
 OURS = {"csp", "dashboard", "django", "django_htmx", "huey", "migrations_ui", "whitenoise"}
 
@@ -64,7 +64,7 @@ class DashboardConfig(AppConfig):
         leave_out_behaviour()
         name_site_by_request()
         self.look_after_operators()
-        connection_created.connect(limit_waits)
+        connection_created.connect(control_sessions.set_up)
 
     def look_after_operators(self) -> None:
         from dashboard import operators
