@@ -146,12 +146,19 @@ def _moving(run: Run, at: str) -> tuple[list[TableCopy], str]:
 
     What has ended besides comes with the next polls.
     """
-    since = datetime.fromtimestamp(float(at) if at.isdecimal() else time.time(), UTC)
-    recent = _tables(run).filter(finished_at__gt=since - SLACK).order_by("finished_at")
+    recent = _tables(run).filter(finished_at__gt=_shortly_before(at)).order_by("finished_at")
     ended = list(recent[:MOST_ROWS])
     copying = _tables(run).filter(status=TableCopy.Status.COPYING, finished_at=None)[:MOST_ROWS]
     last = ended[-1].finished_at if len(ended) == MOST_ROWS else None
     return [*copying, *ended], _seen(run, last.timestamp() + SLACK.seconds if last else None)
+
+
+def _shortly_before(at: str) -> datetime:
+    """Before the moment (Unix time) that a page has seen; before now where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(float(at), UTC) - SLACK
+    except (ValueError, OverflowError):
+        return timezone.now() - SLACK
 
 
 def _run(pk: int) -> Run:

@@ -306,3 +306,12 @@ def test_the_tables_of_a_stopped_run_say_which_were_begun_and_how_long_they_took
 def shown(page: str) -> list[str]:
     """The statuses of the tables."""
     return re.findall(r'<td><span class="status status-[a-z-]+">([a-z ]+)</span></td>', page)
+
+
+@pytest.mark.parametrize("at", ["9" * 12, "9" * 400, "-62135596800", "nan", "x"])
+def test_a_poll_is_answered_whatever_moment_it_says_that_it_has_seen(
+    sign_in: Callable[[Any], Client], alice: Any, make_run: Callable[..., Run], at: str
+) -> None:
+    run = make_run("running")
+
+    assert sign_in(alice).get(f"/runs/{run.pk}/live/", {"seen": f" {at}"}).status_code == 200
