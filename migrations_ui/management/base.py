@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
+import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError
 
 from migrations_ui import services
@@ -17,6 +19,22 @@ from migrations_ui.engine.errors import EngineError
 from migrations_ui.memory import use_one_heap
 
 USAGE = 2  # the exit status of a command that was called wrongly; nothing was touched
+# What a terminal obeys, or writes backwards, instead of showing it; but for tabs and ends of lines.
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Output(OutputWrapper):
+    """What is printed, in which keys of rows and words of servers are no orders to a terminal."""
+
+    def write(  # type: ignore[override]  # as in what it extends
+        self,
+        msg: str = "",
+        style_func: Callable[[str], str] | None = None,
+        ending: str | None = None,
+    ) -> None:
+        if style_func in (None, str):  # else Django's, with colours in it
+            msg = OBEYED.sub(lambda found: ascii(found[0])[1:-1], msg)
+        super().write(msg, style_func, ending)
 
 
 class CutoverCommand(BaseCommand):
@@ -24,6 +42,12 @@ class CutoverCommand(BaseCommand):
 
     # What --json prints when the services refuse what was asked for.
     nothing: dict[str, Any]
+
+    def __init__(self, stdout: Any = None, stderr: Any = None, **colours: bool) -> None:
+        super().__init__(stdout, stderr, **colours)
+        self.stdout = Output(stdout or sys.stdout)
+        self.stderr, style = Output(stderr or sys.stderr), self.stderr.style_func
+        self.stderr.style_func = style
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         use_one_heap(services.vendors())

@@ -99,3 +99,13 @@ def test_an_audit_that_was_cancelled_is_not_said_to_differ(registry: Site, tmp_p
     said = " ".join(terminal.text.split())
     assert "was cancelled before its end: it proves nothing" in said
     assert "differ" not in said
+
+
+def test_a_key_is_no_order_to_the_terminal(registry: Site) -> None:
+    path = registry.env["SOURCE_DATABASE_URL"].removeprefix("sqlite:///")
+    row = ("\x1b]0;all is well\x07\x9b2K\u202e", "", "2026-01-01 00:00:00")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO django_session VALUES (?, ?, ?)", row)
+    done = registry.manage("auditdata", "sessions.Session", fails=True)
+    assert r"missing: key \x1b]0;all is well\x07\x9b2K\u202e" in done.stdout
+    assert {char for char in done.stdout if not char.isprintable()} == {"\n"}
