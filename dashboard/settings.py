@@ -88,6 +88,7 @@ if _host and HOST_DATABASE_ROUTERS:
 
 SECRET_KEY = environment.secret_key(CUTOVER_VAR / "secret_key")
 DEBUG = environment.boolean("DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER = "dashboard.debugging.Reporter"
 ALLOWED_HOSTS = environment.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a selection of all tables of a large project
 CSRF_TRUSTED_ORIGINS = environment.strings("CSRF_TRUSTED_ORIGINS")

@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Thread
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
@@ -26,7 +25,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from migrations_ui import holding, positions
-from migrations_ui.engine.databases.access import Config, place
+from migrations_ui.concealing import cleaned
+from migrations_ui.engine.databases.access import place
 from migrations_ui.engine.databases.positions import STOOD, Movement, Position, State
 from migrations_ui.engine.errors import EngineError
 from migrations_ui.models import Event, Run, Step
@@ -39,7 +39,6 @@ GRACE, LOOK = 5, 0.1
 # What a step must not inherit: the ways to the other databases.
 OURS = re.compile(r"(SOURCE|DEST|CONTROL)_DATABASE_URL|HUEY_URL|CUTOVER_.*")
 VANISHED = "The worker has vanished in the middle of it."
-CREDENTIALS = re.compile(r"(?<=://)[^\s/'\"]+(?=@)")
 
 Check = Callable[[], object]
 
@@ -297,16 +296,3 @@ class Output:
             first = first[: first.rfind(b"\n") + 1]
             last = f"… {self.dropped:,} bytes are left out …\n".encode() + last.partition(b"\n")[2]
         return cleaned((first + last).decode(errors="backslashreplace").replace("\0", "\\0"))
-
-
-def cleaned(text: str) -> str:
-    """The text without the passwords that are configured, nor what looks like one in a URL."""
-    ends = endpoints()
-    for secret in {settings.SECRET_KEY, *map(password, (ends.source, ends.dest, ends.control))}:
-        for spelt in {secret, quote(secret, safe="")} - {""}:
-            text = text.replace(spelt, "…")
-    return CREDENTIALS.sub("…", text)
-
-
-def password(config: Config) -> str:
-    return str(config.get("PASSWORD") or "")
