@@ -120,12 +120,6 @@ def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: in
             "Preflight has found what would make the run fail: "
             + " ".join(str(found) for found in blockers)
         )
-    if typed_name != current.dest.name:
-        raise Refused(
-            f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
-            "Nothing was wiped.",
-            field="name",
-        )
     if current.counting:
         raise Refused("The rows are still being counted. Wait for the counts and confirm again.")
     if current.checking:
@@ -135,6 +129,13 @@ def confirmed(current: Plan, typed_name: str, fingerprint: str, reject_limit: in
             "Something has changed since the confirmation was shown: the databases, the tables or "
             "their rows. Nothing was wiped. Look at what it says now, and confirm again.",
             current,
+        )
+    # The last: else who confirmed another destination would be asked for the name of this one.
+    if typed_name != current.dest.name:
+        raise Refused(
+            f"The name {typed_name!r} is not that of the destination, {current.dest.name!r}. "
+            "Nothing was wiped.",
+            field="name",
         )
 
 

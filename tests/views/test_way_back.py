@@ -103,16 +103,25 @@ def test_what_was_confirmed_forward_does_not_start_a_run_backwards(
     services.count_now(["auth.Group"])
     services.check_data_now(["auth.Group"], "alice")
     CountRequest.objects.update(finished_at=CountRequest.objects.get().requested_at)
-    fingerprint = operator.get(reverse("run_new")).context["plan"].fingerprint
-    assert fingerprint
+    shown = operator.get(reverse("run_new")).context
+    assert shown["plan"].fingerprint
     operator.post(reverse("run_back", args=(ended.pk,)))
     services.count_now(["auth.Group"], reverse=True)
     services.check_data_now(["auth.Group"], "alice", reverse=True)
     CountRequest.objects.update(finished_at=CountRequest.objects.latest("id").requested_at)
 
     for name in ("shop.sqlite3", "source.sqlite3"):
-        form = {"fingerprint": fingerprint, "name": name, "reject_limit": "0"}
-        operator.post(reverse("run_start"), form)
+        form = {
+            "fingerprint": shown["plan"].fingerprint,
+            "shown": shown["shown"],
+            "name": name,
+            "reject_limit": "0",
+        }
+        page = text(operator.post(reverse("run_start"), form, follow=True))
+        assert "The destination is now source.sqlite3 (" in page
+        assert "you confirmed shop.sqlite3 (" in page
+        # Nobody is asked to type what was not meant to be wiped.
+        assert "is not that of the destination" not in page
 
     assert Run.objects.get() == ended
 
