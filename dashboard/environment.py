@@ -93,7 +93,10 @@ def database(
         return None
     try:
         config = dict(dj_database_url.parse(url))
-        urlsplit(url).port  # noqa: B018  # raises ValueError where the port is not a number
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # raises ValueError where the port is not a number
+        if not parts.scheme.startswith(("sqlite", "spatialite")) and "@" in parts.path:
+            raise ValueError  # a part of the password would be the name, and shown
     except (ValueError, KeyError, TypeError):
         scheme = url.partition("://")[0] if "://" in url else "none"
         raise ImproperlyConfigured(

@@ -52,6 +52,9 @@ def refused(
         pytest.param(f"user:{SECRET}@host/name", id="no scheme"),
         pytest.param(SECRET, id="no URL at all"),
         pytest.param(f"postgres://user:{SECRET}/x@host:5432/name", id="slash in the password"),
+        pytest.param(f"postgres://user:2/{SECRET}@host:5432/name", id="slash after a number"),
+        pytest.param(f"mysql://user:/{SECRET}@host/name", id="slash as its first character"),
+        pytest.param(f"postgres:user:{SECRET}@host/name", id="no slashes after the scheme"),
         pytest.param(f"postgres://user:{SECRET}@host:port/name", id="port in words"),
         pytest.param(f"postgres://user:{SECRET}@host:5432/", id="no database"),
     ],
@@ -74,6 +77,14 @@ def test_a_command_says_it_without_a_traceback(run_manage: RunManage, env: dict[
     for command in ("preflight", "migrate", "check"):
         done = refused(run_manage, env, command, status=2)
         assert "DEST_DATABASE_URL" in done.stderr
+
+
+def test_a_name_may_have_an_at_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("postgres://user@host/shop%40old", "sqlite:////srv/shop@old"):
+        monkeypatch.setenv("SOURCE_DATABASE_URL", url)
+        config = environment.database("SOURCE_DATABASE_URL")
+        assert config
+        assert config["NAME"].endswith("shop@old")
 
 
 @pytest.mark.parametrize("side", ["SOURCE", "DEST"])
