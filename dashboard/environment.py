@@ -160,6 +160,18 @@ def set_apart(control: dict[str, Any], endpoints: dict[str, dict[str, Any]]) -> 
     return control
 
 
+def private(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of our own database; a SQLite file is made so that only we can read it.
+
+    It has the sessions, and SQLite makes its files for everybody, by the usual umask.  One that
+    is there already is left as it is.
+    """
+    if access.vendor(config) == "sqlite":
+        with suppress(OSError):  # said better where it is opened
+            os.close(os.open(config["NAME"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return config
+
+
 def secret_key(path: Path) -> str:
     """SECRET_KEY, or one that is made once and kept in the file `path`, readable by us alone.
 

@@ -72,7 +72,9 @@ if not _source or not _dest:
 ENDPOINTS = {"source": access.endpoint(_source), "dest": access.endpoint(_dest)}
 _control = environment.database("CONTROL_DATABASE_URL", f"sqlite:///{CUTOVER_VAR}/control.sqlite3")
 DATABASES = {
-    "default": environment.set_apart(access.control(_control or {}), ENDPOINTS),
+    "default": environment.private(
+        environment.set_apart(access.control(_control or {}), ENDPOINTS)
+    ),
     "source": access.read_only(ENDPOINTS["source"]),
     "dest": ENDPOINTS["dest"],
 }

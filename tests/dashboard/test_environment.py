@@ -285,6 +285,26 @@ def test_a_secret_key_is_made_once_and_nobody_else_can_read_it(
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_nobody_else_can_read_the_sessions_in_the_control_database(
+    run_manage: RunManage, env: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "var" / "own.sqlite3"
+    env["CONTROL_DATABASE_URL"] = f"sqlite:///{path}"
+    assert run_manage(env, "migrate", "-v0").returncode == 0
+    assert path.stat().st_size
+    assert [oct(stat.S_IMODE(file.stat().st_mode)) for file in path.parent.glob("own*")] == [
+        "0o600"
+    ]
+
+
+def test_a_control_database_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite3"
+    path.touch()
+    path.chmod(0o660)
+    environment.private({"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
 def test_a_folder_that_cannot_be_written_asks_for_another(
     run_manage: RunManage, env: dict[str, str]
 ) -> None:
