@@ -116,6 +116,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dashboard.middleware.sealed",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "dashboard.middleware.english",
     "dashboard.middleware.impatient",

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from dashboard import operators
 from dashboard.routers import ThreeDatabases
@@ -73,3 +74,29 @@ def test_each_database_is_migrated_with_what_belongs_there(
 @pytest.mark.django_db
 def test_runs_are_read_and_written_in_the_control_database() -> None:
     assert Run.objects.db == "default"
+
+
+@pytest.mark.parametrize(
+    ("public", "host", "by_tls", "secure"),
+    [
+        ("", "testserver", True, True),
+        ("", "testserver", False, False),
+        ("https://TestServer/", "testserver", False, True),  # a proxy has ended the TLS
+        ("https://cutover.example.org", "testserver", False, False),
+        ("http://testserver", "testserver", False, False),
+    ],
+)
+def test_who_has_come_by_tls_sends_the_cookies_by_tls_only(
+    client: Client,
+    alice: User,
+    settings: Settings,
+    public: str,
+    host: str,
+    by_tls: bool,
+    secure: bool,
+) -> None:
+    settings.PUBLIC_URL = public
+    form = {"username": "alice", "password": "alice"}
+    answer = client.post(reverse("admin:login"), form, headers={"Host": host}, secure=by_tls)
+    cookies = {name: bool(cookie["secure"]) for name, cookie in answer.cookies.items()}
+    assert cookies == {"cutover_session": secure, "cutover_csrf": secure}
