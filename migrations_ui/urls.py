@@ -45,6 +45,7 @@ urlpatterns = [
     path("runs/transforms/", transforms.choose, name="run_transforms"),
     path("runs/start/", runs.start, name="run_start"),
     path("runs/catch-up/", catch_up.new, name="catch_up"),
+    path("runs/catch-up/choose/", catch_up.choose, name="catch_up_choose"),
     path("runs/catch-up/start/", catch_up.start, name="catch_up_start"),
     path("runs/<int:pk>/", watching.run, name="run"),
     path("runs/<int:pk>/live/", watching.live, name="run_live"),

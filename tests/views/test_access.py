@@ -57,6 +57,7 @@ ACT: list[Url] = [
     ("run_transforms", ()),
     ("run_leave_out", ()),
     ("run_start", ()),
+    ("catch_up_choose", ()),
     ("catch_up_start", ()),
     ("run_cancel", (1,)),
     ("run_limit", (1,)),
@@ -76,6 +77,7 @@ WIPE: list[Url] = [
     *CONFIRM,
     ("run_start", ()),
     ("run_back", (1,)),
+    ("catch_up_choose", ()),
     ("catch_up_start", ()),
 ]
 

@@ -20,8 +20,8 @@ def operator(sign_in: Callable[[Any], Client], alice: Any, files: Files) -> Clie
     return sign_in(alice)
 
 
-def page_of(client: Client, *labels: str) -> Any:
-    return client.get("/runs/catch-up/", {"label": labels})
+def page_of(client: Client, *labels: str, **fields: str) -> Any:
+    return client.post("/runs/catch-up/choose/", {"label": labels} | fields, follow=True)
 
 
 def start(client: Client, *labels: str, **fields: Any) -> Any:
@@ -71,9 +71,7 @@ def test_the_typed_name_starts_a_run_that_wipes_nothing(operator: Client, files:
 
 
 def test_while_the_site_is_on_newer_rows_can_be_brought_over(operator: Client, text: Text) -> None:
-    assert 'href="/runs/catch-up/?label=auth.Group&amp;newer=1"' in text(
-        page_of(operator, "auth.Group")
-    )
+    assert 'href="/runs/catch-up/?chosen=1&amp;newer=1"' in text(page_of(operator, "auth.Group"))
     response = operator.get("/runs/catch-up/", {"newer": "1"})
     page, context = text(response), response.context
     assert "Nothing else is read, so nothing is proved." in page
@@ -89,9 +87,8 @@ def test_while_the_site_is_on_newer_rows_can_be_brought_over(operator: Client, t
 def test_tables_that_do_not_tell_newer_rows_lead_back_to_the_complete_catch_up(
     operator: Client, text: Text
 ) -> None:
-    asked = {"label": "sessions.Session", "newer": "1"}
-    response = operator.get("/runs/catch-up/", asked, follow=True)
-    assert response.redirect_chain[-1][0] == "/runs/catch-up/?label=sessions.Session"
+    response = page_of(operator, "sessions.Session", newer="1")
+    assert response.redirect_chain[-1][0] == "/runs/catch-up/?chosen=1"
     assert "nothing tells which of its rows are newer" in text(response)
     assert "bring over newer rows only" not in text(response)
 
@@ -124,6 +121,18 @@ def test_what_was_not_shown_or_confirmed_does_not_start(
     response = start(operator, "auth.Group", **wrong)
     assert said in text(response)
     assert not Run.objects.exists()
+
+
+def test_the_choice_of_hundreds_of_tables_is_in_no_address_which_a_server_would_refuse(
+    operator: Client, text: Text
+) -> None:
+    labels = page_of(operator).context["plan"].labels
+    response = page_of(operator, *labels)
+    assert response.context["plan"].labels == labels
+    response = start(operator, *labels, name="source.sqlite3")
+    addresses = [address for address, _ in response.redirect_chain]
+    assert addresses == ["/runs/catch-up/?chosen=1"]
+    assert "is not that of the destination" in text(response)
 
 
 def test_a_second_run_on_the_destination_is_refused(operator: Client, text: Text) -> None:

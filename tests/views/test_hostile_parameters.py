@@ -27,7 +27,8 @@ PAGES = ["/", "/live/", "/tables/", "/preflight/", "/runs/", "/runs/catch-up/", 
     f"/runs/{9 ** 30}/", f"/audits/{9 ** 30}/", f"/sign-offs/{9 ** 30}/"]
 NAMES = ["page", "q", "seen", "show", "what", "column", "table", "label", "reverse"]
 FORMS = ["/runs/select/", "/tables/count/", "/audits/start/", "/runs/transforms/", "/runs/start/",
-    "/runs/catch-up/start/", "/preflight/check/", f"/audits/{audit.pk}/sign/off/",
+    "/runs/catch-up/start/", "/runs/catch-up/choose/", "/preflight/check/",
+    f"/audits/{audit.pk}/sign/off/",
     f"/runs/{run.pk}/limit/", f"/runs/{run.pk}/rejected/retry/"]
 FIELDS = ["label", "app", "name", "fingerprint", "transform", "reject_limit", "workers", "rows",
     "next", "password", "count", "shown", "q"]
