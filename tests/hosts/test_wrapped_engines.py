@@ -73,3 +73,16 @@ def test_one_that_can_not_be_imported_is_named_where_it_is_needed(
 
     named = site.with_env(SOURCE_DATABASE_URL=f"sqlite:///{site.env['ATTIC_FILE']}")
     assert named.shell(ENGINES)["source"] == ["django.db.backends.sqlite3", "sqlite"]
+
+
+def test_of_one_that_imports_models_the_vendor_is_told_before_they_can_be(
+    attic: Site, tmp_path: Path
+) -> None:
+    """That of django-tenants does, which no host with it was moved with."""
+    site = wrapped(attic, tmp_path)
+    base = tmp_path / "extra" / "backend" / "base.py"
+    models = "from django.contrib.contenttypes.models import ContentType\n"
+    base.write_text(models + base.read_text() + "BASE = 'django.db.backends.sqlite3'\n")
+    assert site.shell(ENGINES)["source"] == ["extra.backend", "sqlite"]
+    base.write_text(models + base.read_text() + "OTHER = 'django.db.backends.mysql'\n")
+    assert "is not one that Cutover can read: it" in site.manage("check", fails=True).stderr

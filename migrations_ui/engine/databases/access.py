@@ -6,11 +6,14 @@ These functions take a Django database configuration and return another one; the
 from __future__ import annotations
 
 import os
+import re
 from contextvars import ContextVar
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import AppRegistryNotReady, ImproperlyConfigured
 
 Config = dict[str, Any]
 
@@ -53,14 +56,28 @@ def vendor(config: Config) -> str:
     if kind is None and engine:
         try:  # a package's own is made of one of Django's
             kind = str(import_module(f"{engine}.base").DatabaseWrapper.vendor)
+        except AppRegistryNotReady as error:  # it imports models, django-tenants' does
+            kind, reason = _vendor_named_by(engine), _why_not(error)
         except Exception as error:  # noqa: BLE001  # others' code, which may need anything
-            reason = f": it can't be imported ({type(error).__name__}: {error})"
+            reason = _why_not(error)
     if kind not in READ:
         raise ImproperlyConfigured(
             f"The database engine {engine!r} is not one that Cutover can read{reason}. It moves "
             "data between PostgreSQL, MySQL/MariaDB and SQLite."
         )
     return kind
+
+
+def _vendor_named_by(engine: str) -> str | None:
+    """The vendor of those of Django's backends that an engine's own module names."""
+    spec = find_spec(f"{engine}.base")
+    text = Path(spec.origin).read_text(errors="replace") if spec and spec.origin else ""
+    named = {kind for name, kind in VENDORS.items() if re.search(rf"\b{re.escape(name)}\b", text)}
+    return named.pop() if len(named) == 1 else None
+
+
+def _why_not(error: Exception) -> str:
+    return f": it can't be imported ({type(error).__name__}: {error})"
 
 
 def place(config: Config) -> tuple[str, ...]:
