@@ -17,9 +17,13 @@ from copy import deepcopy
 from types import ModuleType
 from typing import Any
 
+from asgiref.local import Local
 from django import conf
 from django.conf import ENVIRONMENT_VARIABLE, global_settings
+from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
+from django.db import connections, router
 from django.utils.module_loading import import_string
 
 from migrations_ui.engine.databases import access
@@ -125,8 +129,13 @@ def as_its_own(dotted_path: str) -> Iterator[None]:
     """Let the host's settings be imported as where the host itself runs.
 
     They may ask Django's settings for what they have defined so far, print, and put objects of
-    their own in the place of `django.conf` and of its settings, as dynaconf does.
+    their own in the place of `django.conf` and of its settings, as dynaconf does.  What Django
+    makes of the settings meanwhile is forgotten: psqlextra's engine asks for the connections, of
+    which `default` would be the host's own database ever after.
     """
+    made = {handler: dict(vars(handler)) for handler in (connections, router, caches, storages)}
+    for handler in (connections, caches):
+        vars(handler)["_connections"] = Local(handler.thread_critical)
     ours, settings = os.environ.get(ENVIRONMENT_VARIABLE), conf.settings
     wrapped = vars(settings)["_wrapped"]
     os.environ[ENVIRONMENT_VARIABLE] = dotted_path
@@ -136,6 +145,9 @@ def as_its_own(dotted_path: str) -> Iterator[None]:
     finally:
         sys.modules["django.conf"], conf.settings = conf, settings
         settings._wrapped = wrapped
+        for known, before in made.items():
+            vars(known).clear()
+            vars(known).update(before)
         del os.environ[ENVIRONMENT_VARIABLE]
         if ours is not None:
             os.environ[ENVIRONMENT_VARIABLE] = ours

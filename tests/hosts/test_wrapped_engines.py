@@ -86,3 +86,20 @@ def test_of_one_that_imports_models_the_vendor_is_told_before_they_can_be(
     assert site.shell(ENGINES)["source"] == ["extra.backend", "sqlite"]
     base.write_text(models + base.read_text() + "OTHER = 'django.db.backends.mysql'\n")
     assert "is not one that Cutover can read: it" in site.manage("check", fails=True).stderr
+
+
+def test_what_one_makes_of_the_hosts_settings_is_forgotten(attic: Site, tmp_path: Path) -> None:
+    """That of psqlextra asks for the connections; the control database was the source then."""
+    site = wrapped(attic, tmp_path)
+    base = tmp_path / "extra" / "backend" / "base.py"
+    asking = (
+        "from django.core.cache import caches\n"
+        "from django.db import connections, router\n"
+        "connections['default'], caches['default'], router.routers\n"
+    )
+    base.write_text(base.read_text() + asking)
+    assert site.shell(ENGINES)["dest"] == ["extra.backend", "sqlite"]
+    (tmp_path / "new.sqlite3").touch()
+    new = site.with_env(ATTIC_FILE=f"{tmp_path}/new.sqlite3")
+    new.manage("migrate")
+    assert (tmp_path / "new.sqlite3").read_bytes() == b""
